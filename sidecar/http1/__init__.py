@@ -1,0 +1,13 @@
+"""HTTP/1.1 over trio streams, and nothing about policy. The only room that knows h11.
+
+``limits``      every bound and every wait, by name
+``errors``      what can go wrong with a peer, as three exceptions
+``fields``      the raw scan: lines and header fields as RFC 9112 has them and nothing looser
+``framing``     how long a message is, decided once and strictly
+``request``     a request head: scanned, judged by h11, reduced to origin-form
+``response``    a response head: scanned and judged as strictly
+``chunked``     the chunked coding, decoded and encoded
+``wire``        a stream, what was read ahead of it, and a time limit on each wait
+``server``      the downstream connection: requests in, responses out
+``client``      the upstream connection: a request out, a response in
+"""
