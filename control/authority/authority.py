@@ -1,0 +1,125 @@
+"""The mesh's CA and the snapshot signing key: made at the first start, opened at every other.
+
+What leaves here is public or signed. The server certificate for the push socket lives in memory alone and is made
+anew at each start and before it grows old.
+"""
+
+import datetime as dt
+import ssl
+import tempfile
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from sqlalchemy.orm import Session
+
+from control.store.tables import SecretRow
+from sidecar.contract.envelope import Sealed, public_bytes, seal
+
+from . import certificates
+
+_CA_KEY, _CA_CERTIFICATE, _SNAPSHOT_KEY = "ca.key", "ca.certificate", "snapshot.key"
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME: an expired certificate may knock, and control itself decides what that is good for."""
+
+
+class Authority:
+    """One mesh's CA and snapshot signing key. Thread-safe: nothing in it changes but the server certificate."""
+
+    def __init__(
+        self, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, snapshot_key: ed25519.Ed25519PrivateKey
+    ) -> None:
+        self._ca, self._ca_key, self._snapshot_key = ca, ca_key, snapshot_key
+        self.ca_der = certificates.der(ca)
+        self.signing_public_key = public_bytes(snapshot_key)
+
+    def seal(self, payload: bytes) -> Sealed:
+        """A snapshot's bytes, signed."""
+        return seal(payload, self._snapshot_key)
+
+    def sign_workload(
+        self, csr_der: bytes, trust_domain: str, service: str, sidecar_id: str, now: float
+    ) -> x509.Certificate:
+        """A sidecar's certificate; Denied ``bad_csr``."""
+        return certificates.sign_workload(
+            self._ca,
+            self._ca_key,
+            csr_der,
+            trust_domain=trust_domain,
+            service=service,
+            sidecar_id=sidecar_id,
+            now=now,
+        )
+
+    def is_ours(self, certificate: x509.Certificate) -> bool:
+        """Did our CA sign it? Says nothing of its dates."""
+        try:
+            certificate.verify_directly_issued_by(self._ca)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+    def server_context(self, now: float) -> ssl.SSLContext:
+        """TLS for the push socket: 1.3, a client certificate of ours is welcome and not needed (a sidecar that joins
+        has none yet)."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(cadata=self.ca_der)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+        # No session tickets: every connection shows its certificate again.
+        context.num_tickets = 0
+        self.renew_server_certificate(context, now)
+        return context
+
+    def renew_server_certificate(self, context: ssl.SSLContext, now: float) -> None:
+        """Give ``context`` a new server certificate; handshakes from now on show it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = certificates.sign_server(self._ca, self._ca_key, key.public_key(), now)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        # The ssl module reads keys from files only: a private directory for the length of one call.
+        with tempfile.TemporaryDirectory(prefix="control-") as directory:
+            file = Path(directory, "server.pem")
+            file.touch(mode=0o600)
+            file.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
+            context.load_cert_chain(file)
+
+
+def open_authority(session: Session, now: float) -> Authority:
+    """The authority kept in the store, made now if there is none. Needs a writing transaction."""
+    if session.get(SecretRow, _CA_KEY) is None:
+        ca_key = ec.generate_private_key(ec.SECP256R1())
+        ca = certificates.create_ca(ca_key, now)
+        snapshot_key = ed25519.Ed25519PrivateKey.generate()
+        session.add_all(
+            SecretRow(name=name, blob=blob)
+            for name, blob in (
+                (_CA_KEY, _pem(ca_key)),
+                (_CA_CERTIFICATE, certificates.der(ca)),
+                (_SNAPSHOT_KEY, _pem(snapshot_key)),
+            )
+        )
+        session.flush()
+        return Authority(ca, ca_key, snapshot_key)
+    opened_ca = load_pem_private_key(_blob(session, _CA_KEY), password=None)
+    opened_snapshot = load_pem_private_key(_blob(session, _SNAPSHOT_KEY), password=None)
+    assert isinstance(opened_ca, ec.EllipticCurvePrivateKey)
+    assert isinstance(opened_snapshot, ed25519.Ed25519PrivateKey)
+    return Authority(x509.load_der_x509_certificate(_blob(session, _CA_CERTIFICATE)), opened_ca, opened_snapshot)
+
+
+def expires_at(certificate: x509.Certificate) -> int:
+    """Until when it is valid, in unix seconds."""
+    return int((certificate.not_valid_after_utc - dt.datetime.fromtimestamp(0, dt.UTC)).total_seconds())
+
+
+def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _blob(session: Session, name: str) -> bytes:
+    row = session.get(SecretRow, name)
+    assert row is not None, f"the store has lost {name}"
+    return row.blob

@@ -1,0 +1,120 @@
+"""The token signing keys as stored. Every function works in the caller's transaction, which is also where the
+version, the snapshots and the audit row of the change are written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from control.errors import Conflict, NotFound
+from control.store.tables import SigningKeyRow
+
+from . import signing_keys
+from .lifecycle import KeyTimes, State
+from .signing_keys import Algorithm, PrivateKey
+
+_PUBLISHED = ("prepared", "active", "retiring")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """A signing key as an operator sees it: no private half. ``version``: the first snapshot that holds it."""
+
+    kid: str
+    algorithm: str
+    state: State
+    jwk: dict[str, str]
+    version: int
+    created_at: int
+    activated_at: int | None
+    retired_at: int | None
+
+    @property
+    def times(self) -> KeyTimes:
+        """What the life cycle looks at."""
+        return KeyTimes(self.kid, self.state, self.created_at, self.retired_at)
+
+
+def all_keys(session: Session) -> list[KeyInfo]:
+    """Every key, oldest first."""
+    return [_info(row) for row in _rows(session)]
+
+
+def published(session: Session) -> tuple[dict[str, str], ...]:
+    """The public keys whose tokens count: the JWKS (RFC 7517 section 5), in a stable order."""
+    return tuple(row.public_jwk for row in _rows(session) if row.state in _PUBLISHED)
+
+
+def prepare(session: Session, algorithm: Algorithm, version: int, now: float) -> KeyInfo:
+    """A new key that signs nothing yet; Conflict while another one is waiting."""
+    if any(row.state == "prepared" for row in _rows(session)):
+        raise Conflict("a key is already prepared and waits to become active")
+    key = signing_keys.generate(algorithm)
+    jwk = signing_keys.public_jwk(key, algorithm)
+    row = SigningKeyRow(
+        kid=jwk["kid"],
+        algorithm=algorithm,
+        private_pem=signing_keys.to_pem(key),
+        public_jwk=jwk,
+        state="prepared",
+        version=version,
+        created_at=int(now),
+    )
+    session.add(row)
+    session.flush()
+    return _info(row)
+
+
+def activate(session: Session, kid: str, now: float) -> None:
+    """``kid`` signs from now on; the one that did retires."""
+    row = _row(session, kid)
+    assert row.state == "prepared", f"a {row.state} key cannot become active"
+    for active in _rows(session):
+        if active.state == "active":
+            active.state, active.retired_at = "retiring", int(now)
+    row.state, row.activated_at = "active", int(now)
+    session.flush()
+
+
+def remove(session: Session, kid: str) -> None:
+    """Forget a retiring key."""
+    session.delete(_row(session, kid))
+    session.flush()
+
+
+def revoke(session: Session, kid: str, now: float) -> State:
+    """The key's tokens stop counting; its private half is destroyed. Returns the state it was in."""
+    row = _row(session, kid)
+    if row.state == "revoked":
+        raise Conflict("this key is revoked already")
+    before: State = row.state  # type: ignore[assignment]  # only this file writes it
+    row.state, row.retired_at, row.private_pem = "revoked", int(now), None
+    session.flush()
+    return before
+
+
+def active_key(session: Session) -> tuple[str, Algorithm, PrivateKey]:
+    """What signs now: kid, algorithm, private key."""
+    row = next(row for row in _rows(session) if row.state == "active")
+    assert row.private_pem is not None, "the active key has lost its private half"
+    return row.kid, signing_keys.algorithm_named(row.algorithm), signing_keys.from_pem(row.private_pem)
+
+
+def _rows(session: Session) -> Sequence[SigningKeyRow]:
+    return session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at, SigningKeyRow.kid)).all()
+
+
+def _row(session: Session, kid: str) -> SigningKeyRow:
+    row = session.get(SigningKeyRow, kid)
+    if row is None:
+        raise NotFound("there is no such key")
+    return row
+
+
+def _info(row: SigningKeyRow) -> KeyInfo:
+    state: State = row.state  # type: ignore[assignment]  # only this file writes it
+    return KeyInfo(
+        row.kid, row.algorithm, state, row.public_jwk, row.version, row.created_at, row.activated_at, row.retired_at
+    )

@@ -1,0 +1,11 @@
+"""What control remembers. Everything else in control is a function of it.
+
+``database``    opening one: SQLite made durable and private, or PostgreSQL; transactions
+``tables``      the tables, typed
+``migrate``     bringing a database up to these tables; ``migrations/`` holds the steps
+``audit``       who did what, written in the transaction that did it
+"""
+
+from .database import Database, open_database
+
+__all__ = ["Database", "open_database"]

@@ -1,0 +1,172 @@
+"""The tables. Times are unix seconds, ids are random text; ``migrations/`` must say the same (a test compares).
+
+A row never leaves this floor: rooms above turn it into a value of their own, so that nobody holds a row of a
+transaction that is over.
+"""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Named constraints, because a migration can only change what has a name."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        int: BigInteger,
+        bytes: LargeBinary,
+        dict[str, str]: JSON,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+    }
+
+
+Id = String(36)
+
+
+class PolicyRow(Base):
+    """A policy as it was pushed, verbatim, with the files and variables that it refers to."""
+
+    __tablename__ = "policy"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    source: Mapped[str]
+    files: Mapped[dict[str, str]]
+    env: Mapped[dict[str, str]]
+    author: Mapped[str]
+    created_at: Mapped[int]
+
+
+class VersionRow(Base):
+    """One change of what the mesh enforces. Append-only; ``policy_id`` is null before the first push."""
+
+    __tablename__ = "version"
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    policy_id: Mapped[str | None] = mapped_column(Id, ForeignKey("policy.id"))
+    note: Mapped[str]
+    actor: Mapped[str]
+    created_at: Mapped[int]
+
+
+class SnapshotRow(Base):
+    """One service's signed bytes at one version: what a restarted control serves again."""
+
+    __tablename__ = "snapshot"
+    version: Mapped[int] = mapped_column(ForeignKey("version.version"), primary_key=True)
+    service: Mapped[str] = mapped_column(String(255), primary_key=True)
+    payload: Mapped[bytes]
+    signature: Mapped[bytes]
+    key_id: Mapped[str]
+    digest: Mapped[bytes]
+
+
+class RevocationRow(Base):
+    """Tokens that no longer count; see ``sidecar.contract.snapshot.Revocation``."""
+
+    __tablename__ = "revocation"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    issuer: Mapped[str]
+    by: Mapped[str]
+    value: Mapped[str]
+    before: Mapped[int]
+    until: Mapped[int] = mapped_column(index=True)
+    created_at: Mapped[int]
+    version: Mapped[int] = mapped_column(ForeignKey("version.version"))
+
+
+class SigningKeyRow(Base):
+    """A key that signs the tokens of the built-in issuer; ``version`` is where sidecars first learn of it."""
+
+    __tablename__ = "signing_key"
+    kid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    algorithm: Mapped[str]
+    private_pem: Mapped[bytes | None]
+    public_jwk: Mapped[dict[str, str]]
+    state: Mapped[str]
+    version: Mapped[int]
+    created_at: Mapped[int]
+    activated_at: Mapped[int | None]
+    retired_at: Mapped[int | None]
+
+
+class ApplicationRow(Base):
+    """A client of the token endpoint. ``services`` null: all of them."""
+
+    __tablename__ = "application"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    secret_hash: Mapped[bytes]
+    scopes: Mapped[list[str]]
+    services: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    active: Mapped[bool]
+    created_at: Mapped[int]
+
+
+class JoinTokenRow(Base):
+    """What a sidecar may join with, ``uses_left`` times; only the secret's SHA-256 is kept."""
+
+    __tablename__ = "join_token"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    service: Mapped[str] = mapped_column(String(255), index=True)
+    secret_hash: Mapped[bytes]
+    expires_at: Mapped[int]
+    uses_left: Mapped[int]
+    revoked: Mapped[bool]
+    created_at: Mapped[int]
+
+
+class SidecarRow(Base):
+    """A sidecar that has joined; ``serial`` is of the newest certificate that it was given."""
+
+    __tablename__ = "sidecar"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    service: Mapped[str] = mapped_column(String(255), index=True)
+    instance: Mapped[str]
+    enrolled_at: Mapped[int]
+    serial: Mapped[str]
+    not_after: Mapped[int]
+    revoked: Mapped[bool]
+    last_seen: Mapped[int]
+    address: Mapped[str]
+
+
+class OperatorRow(Base):
+    """Someone who administers; only the token's SHA-256 is kept."""
+
+    __tablename__ = "operator"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[int]
+    revoked: Mapped[bool]
+
+
+class SecretRow(Base):
+    """Control's own private keys. File mode protects them; see docs/decisions on keys at rest."""
+
+    __tablename__ = "secret"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    blob: Mapped[bytes]
+
+
+class AuditRow(Base):
+    """Who did what to what, and when. Append-only."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[int]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
