@@ -1,0 +1,266 @@
+"""Flags, environment and TOML to one frozen value, or one clear error.
+
+A setting ``listen`` is the flag ``--listen``, the variable ``SIDECAR_LISTEN`` and the TOML key ``listen``; a flag
+beats a variable, a variable beats the file. Secrets have no flag, because a process list shows flags to everyone.
+"""
+
+import argparse
+import dataclasses
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .http1.limits import Limits, Timeouts
+
+PREFIX = "SIDECAR_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used. The text names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything ``sidecar run`` needs. Addresses are ``host:port``, ``[v6]:port`` or ``unix:/path``."""
+
+    service: str
+    listen: str = "0.0.0.0:8000"  # a sidecar is what the other services call
+    upstream: str = "http://127.0.0.1:8080"
+    admin: str = "127.0.0.1:8001"
+    control: tuple[str, ...] = ()
+    join_token: str | None = field(default=None, repr=False)
+    snapshot: Path | None = None
+    state_dir: Path = Path("state")
+    max_staleness_s: float | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: its name, how text becomes a value, and a line of help."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    default: str = ""
+    secret: bool = False
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def service_name(text: str) -> str:
+    """A DNS label (RFC 1123), because callers reach the service by it."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", text):
+        raise SettingsError("is not a DNS label: lower-case letters, digits and inner hyphens, 63 at most")
+    return text
+
+
+def address(text: str) -> tuple[str, int]:
+    """``host:port`` or ``[v6]:port`` as (host, port); port 0 lets the system choose."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", text)
+    if not match or int(match[3]) > 65535:
+        raise SettingsError(f"is not HOST:PORT: {text!r}")
+    return match[1] or match[2], int(match[3])
+
+
+def _listen(text: str) -> str:
+    address(text)
+    return text
+
+
+def _reachable(text: str) -> str:
+    if text.startswith("unix:"):
+        if not text.startswith("unix:/"):
+            raise SettingsError("needs an absolute path: unix:/path")
+        return text
+    if address(text)[1] == 0:
+        raise SettingsError("needs a port")
+    return text
+
+
+def _controls(text: str) -> tuple[str, ...]:
+    return tuple(_reachable(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _upstream(text: str) -> str:
+    if text.startswith("unix:"):
+        return _reachable(text)
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError("is not http://HOST:PORT, https://HOST:PORT or unix:/PATH")
+    if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise SettingsError("takes a host and a port only: paths are forwarded as they were authorised")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise SettingsError("has a bad port")
+    return text
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration_s(text: str) -> float:
+    """``250ms``, ``10s``, ``5m``, ``2h``, ``1d``, or a bare number of seconds, as seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text)
+    if not match or float(match[1]) == 0:
+        raise SettingsError("is not a duration such as 250ms, 10s or 5m")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def size(text: str) -> int:
+    """A count or a number of bytes: ``65536``, ``64k``, ``10m``, ``1g``."""
+    match = re.fullmatch(r"(\d+)([kmg]?)(?:ib)?", text.lower())
+    if not match or int(match[1]) == 0:
+        raise SettingsError("is not a size such as 65536, 64k or 10m")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def _one_worker(text: str) -> int:
+    if text != "1":
+        raise SettingsError("more than one worker is not in this version; run more sidecars instead")
+    return 1
+
+
+def _no_egress(_text: str) -> str:
+    raise SettingsError("egress is not in this version; leave it out")
+
+
+_MAIN = (
+    Setting("service", service_name, "name of the service it stands beside (required)"),
+    Setting("listen", _listen, "where callers come in", "0.0.0.0:8000"),
+    Setting("upstream", _upstream, "the service: http://, https:// or unix:/path", "http://127.0.0.1:8080"),
+    Setting("admin", _listen, "/live /ready /metrics /snapshot /drain", "127.0.0.1:8001"),
+    Setting("egress", _no_egress, "not in this version"),
+    Setting("control", _controls, "one or more HOST:PORT or unix:/path, comma-separated, tried in turn"),
+    Setting("join_token", _text, "enrolment with control (variable or file only)", secret=True),
+    Setting("join_token_file", Path, "file that holds the join token"),
+    Setting("snapshot", Path, "run from this snapshot file, without control"),
+    Setting("state_dir", Path, "last-good snapshot and identity", "./state"),
+    Setting("workers", _one_worker, "processes sharing the port", "1"),
+    Setting("max_staleness", duration_s, "refuse with 503 when control has been silent this long (default: never)"),
+)
+
+
+def _bounds(of: type[Timeouts] | type[Limits]) -> tuple[Setting, ...]:
+    parse = duration_s if of is Timeouts else size
+    rows = []
+    for item in dataclasses.fields(of):
+        default = "none" if item.default is None else f"{item.default}"
+        rows.append(Setting(item.name, parse, f"{of.__name__.lower()[:-1]}", default))
+    return tuple(rows)
+
+
+TIMEOUTS = _bounds(Timeouts)
+LIMITS = _bounds(Limits)
+SETTINGS = (*_MAIN, *TIMEOUTS, *LIMITS)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag a setting, but none for secrets."""
+    parser.add_argument("--config", metavar="FILE.toml", help="settings from a TOML file")
+    for setting in SETTINGS:
+        if not setting.secret:
+            shown = f"{setting.help} [{setting.default}]" if setting.default else setting.help
+            flag = "--" + setting.name.replace("_", "-")
+            parser.add_argument(flag, dest=setting.name, metavar="V", help=shown.replace("%", "%%"))
+
+
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Flags over variables over the file named by ``config``. SettingsError names the first setting at fault."""
+    config = flags.get("config") or environ.get(PREFIX + "CONFIG")
+    given = _from_file(Path(config)) if config else {}
+    given |= _from_environment(environ)
+    given |= {
+        name: (text, "--" + name.replace("_", "-"))
+        for name, text in flags.items()
+        if name in _BY_NAME and text is not None
+    }
+    return _build({name: _parse(_BY_NAME[name], *said) for name, said in given.items()})
+
+
+Given = dict[str, tuple[str, str]]
+"""Setting name to its text and where it was said."""
+
+
+def _from_environment(environ: Mapping[str, str]) -> Given:
+    given: Given = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or variable == PREFIX + "CONFIG":
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in _BY_NAME:
+            raise SettingsError(f"{variable}: there is no such setting")
+        if text:
+            given[name] = (text, variable)
+    return given
+
+
+def _from_file(path: Path) -> Given:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"--config {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"--config {path}: not TOML: {error}") from error
+    given: Given = {}
+    for name, value in table.items():
+        if name not in _BY_NAME:
+            raise SettingsError(f"{path}: {name}: there is no such setting")
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = ",".join(value)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise SettingsError(f"{path}: {name}: should be text or a number")
+        given[name] = (str(value), f"{path}: {name}")
+    return given
+
+
+def _parse(setting: Setting, text: str, said: str) -> Any:
+    try:
+        return setting.parse(text)
+    except SettingsError as error:
+        raise SettingsError(f"{said}: {error}") from None
+
+
+def _build(values: dict[str, Any]) -> Settings:
+    if "service" not in values:
+        raise SettingsError("service is required: --service NAME or SIDECAR_SERVICE")
+    if "snapshot" in values and "control" in values:
+        raise SettingsError("snapshot and control exclude each other: a sidecar runs from a file or from control")
+    if "snapshot" not in values and not values.get("control"):
+        raise SettingsError("control is required unless snapshot is given: --control HOST:PORT or SIDECAR_CONTROL")
+    token_file = values.pop("join_token_file", None)
+    if token_file is not None:
+        if "join_token" in values:
+            raise SettingsError("join_token and join_token_file exclude each other")
+        values["join_token"] = _read_secret(token_file)
+    for name in ("workers", "egress"):
+        values.pop(name, None)
+    if "max_staleness" in values:
+        values["max_staleness_s"] = values.pop("max_staleness")
+    for key, of, rows in (("timeouts", Timeouts, TIMEOUTS), ("limits", Limits, LIMITS)):
+        values[key] = of(**{row.name: values.pop(row.name) for row in rows if row.name in values})
+    return Settings(**values)
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"join_token_file {path}: cannot be read ({type(error).__name__})") from None
+    if not text:
+        raise SettingsError(f"join_token_file {path}: is empty")
+    return text
