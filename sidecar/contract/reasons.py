@@ -53,3 +53,39 @@ class Reason(StrEnum):
 
     # 505
     UNSUPPORTED_VERSION = "unsupported_version"
+
+
+_STATUS = {
+    200: (Reason.ALLOWED,),
+    400: (Reason.MALFORMED_REQUEST, Reason.AMBIGUOUS_FRAMING, Reason.BAD_PATH, Reason.SEVERAL_CREDENTIALS),
+    401: (
+        Reason.MISSING_TOKEN,
+        Reason.INVALID_TOKEN,
+        Reason.TOKEN_EXPIRED,
+        Reason.TOKEN_REVOKED,
+        Reason.UNPROVEN_TOKEN,
+    ),
+    403: (Reason.INSUFFICIENT_SCOPE, Reason.CLAIMS_REFUSED),
+    404: (Reason.NO_ROUTE,),
+    405: (Reason.METHOD_NOT_ALLOWED,),
+    408: (Reason.REQUEST_TIMEOUT,),
+    413: (Reason.BODY_TOO_LARGE,),
+    414: (Reason.URI_TOO_LONG,),
+    431: (Reason.HEAD_TOO_LARGE,),
+    502: (Reason.UPSTREAM_REFUSED, Reason.UPSTREAM_BROKE),
+    503: (
+        Reason.NO_SNAPSHOT,
+        Reason.STALE_SNAPSHOT,
+        Reason.KEYS_UNAVAILABLE,
+        Reason.OVERLOADED,
+        Reason.DRAINING,
+    ),
+    504: (Reason.UPSTREAM_TIMEOUT,),
+    505: (Reason.UNSUPPORTED_VERSION,),
+}
+_STATUS_OF = {reason: status for status, reasons in _STATUS.items() for reason in reasons}
+
+
+def status_of(reason: Reason) -> int:
+    """The HTTP status that a refusal for ``reason`` has; 200 stands for "let through"."""
+    return _STATUS_OF[reason]
