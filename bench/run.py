@@ -125,7 +125,10 @@ class Bench:
         self.operator = {"CONTROL_TOKEN": secrets.token_urlsafe(32)}
         ready = processes.start(
             "control",
-            [str(BIN / "control"), *["serve", "--http", "127.0.0.1:0", "--push", "127.0.0.1:0", "--data"], str(folder / "data")],
+            [
+                *(str(BIN / "control"), "serve", "--data", str(folder / "data")),
+                *("--http", "127.0.0.1:0", "--push", "127.0.0.1:0"),
+            ],
             r"control ready: http (\S+)\s+push (\S+)",
             self.operator,
         )

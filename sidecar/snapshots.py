@@ -1,0 +1,46 @@
+"""Reading a snapshot without running: for ``check``, for ``explain`` and for a sidecar that has no control.
+
+Nothing here moves or writes a file; what cannot be used is an error that says which file and why.
+"""
+
+from pathlib import Path
+
+from .contract.envelope import decode_sealed
+from .contract.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, decode
+from .contract.strict import ContractError
+from .link.admission import admit_sealed
+from .link.identity import decode_identity
+
+
+class SnapshotError(ValueError):
+    """A snapshot that cannot be used. The text names the file and the reason."""
+
+
+def read_snapshot_file(path: Path, service: str) -> Snapshot:
+    """What ``control compile`` wrote for ``service``. It is trusted as a configuration file is, and not signed."""
+    try:
+        snapshot = decode(_read(path))
+    except ContractError as error:
+        raise SnapshotError(f"{path}: {error}") from error
+    if snapshot.service != service:
+        raise SnapshotError(f"{path}: is for service {snapshot.service!r}, not {service!r}")
+    return snapshot
+
+
+def read_last_good(state_dir: Path, service: str) -> tuple[Snapshot, Path] | None:
+    """The snapshot that a sidecar with this state would start with and its file, or None if there is none yet."""
+    path, identity = state_dir / "last-good", state_dir / "identity"
+    if not path.exists() or not identity.exists():
+        return None
+    try:
+        return admit_sealed(decode_sealed(_read(path)), decode_identity(_read(identity)).signing_key, service), path
+    except ContractError as error:
+        raise SnapshotError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SNAPSHOT_BYTES + 64 * 1024)
+    except OSError as error:
+        raise SnapshotError(f"{path}: {error.strerror}") from error
