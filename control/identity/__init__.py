@@ -1,0 +1,25 @@
+"""The built-in issuer: who may have a token, and what the token says.
+
+``applications``    clients of the token endpoint, and their secrets
+``operators``       people and programs who administer, and their tokens
+``credentials``     making a secret, keeping only its hash, comparing
+``access_tokens``   what a token says: scopes, audience, times (RFC 9068, RFC 8707)
+``token_request``   one request to the token endpoint, read strictly
+``token_endpoint``  RFC 6749 over Authlib
+``metadata``        RFC 8414: what clients may ask of this issuer
+"""
+
+from .access_tokens import AccessTokens, IssuedToken
+from .applications import Application, Applications
+from .operators import Operator, Operators
+from .token_endpoint import TokenEndpoint
+
+__all__ = [
+    "AccessTokens",
+    "Application",
+    "Applications",
+    "IssuedToken",
+    "Operator",
+    "Operators",
+    "TokenEndpoint",
+]

@@ -1,0 +1,173 @@
+"""Clients of the token endpoint: what each may ask for, and the proof of which it is.
+
+A client's secret is returned once, when it is made. What an application may do is read anew for every token, so
+that a change counts from the next token on; tokens already out are a matter of revocation.
+"""
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from control.errors import Conflict, Invalid, NotFound
+from control.store import Database
+from control.store.audit import record
+from control.store.tables import ApplicationRow
+
+from .credentials import APPLICATION_PREFIX, hash_of, matches, new_secret
+
+MAX_NAME = 100
+MAX_LIST = 200
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
+"""scope-token, RFC 6749 section 3.3."""
+_SERVICE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_NOBODY = hash_of(secrets.token_bytes(32))
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A client. ``services`` None: it may call every service of the policy."""
+
+    id: str
+    client_id: str
+    name: str
+    scopes: list[str]
+    services: list[str] | None
+    active: bool
+    created_at: int
+
+
+class ApplicationChanges(TypedDict, total=False):
+    """What ``update`` can change; what is absent stays."""
+
+    name: str
+    scopes: Sequence[str]
+    services: Sequence[str] | None
+    active: bool
+
+
+class Applications:
+    """The applications in the store. Thread-safe. ``key`` is an application's name, id or client_id."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+
+    def create(
+        self, name: str, actor: str, *, scopes: Sequence[str] = (), services: Sequence[str] | None = None
+    ) -> tuple[Application, str]:
+        """A new application and its secret; Conflict if the name is taken."""
+        secret, now = new_secret(APPLICATION_PREFIX), self._clock()
+        with self._database.write() as session:
+            row = ApplicationRow(
+                id=str(uuid.uuid4()),
+                client_id=_new_client_id(name),
+                name=_free_name(session, name),
+                secret_hash=hash_of(secret),
+                scopes=_scopes(scopes),
+                services=_services(services),
+                active=True,
+                created_at=int(now),
+            )
+            session.add(row)
+            record(session, now, actor, "application.create", row.name, client_id=row.client_id, scopes=row.scopes)
+            return _value(row), secret
+
+    def list(self) -> "list[Application]":
+        """All of them, by name."""
+        with self._database.read() as session:
+            return [_value(row) for row in session.scalars(select(ApplicationRow).order_by(ApplicationRow.name))]
+
+    def get(self, key: str) -> Application:
+        """The one named ``key``; NotFound."""
+        with self._database.read() as session:
+            return _value(_find(session, key))
+
+    def update(self, key: str, actor: str, **changes: Unpack[ApplicationChanges]) -> Application:
+        """Change what is named in ``changes``."""
+        with self._database.write() as session:
+            row = _find(session, key)
+            if "name" in changes and changes["name"] != row.name:
+                row.name = _free_name(session, changes["name"])
+            if "scopes" in changes:
+                row.scopes = _scopes(changes["scopes"])
+            if "services" in changes:
+                row.services = _services(changes["services"])
+            row.active = changes.get("active", row.active)
+            said = {name: _plain(value) for name, value in changes.items()}
+            record(session, self._clock(), actor, "application.update", row.name, **said)
+            return _value(row)
+
+    def rotate_secret(self, key: str, actor: str) -> tuple[Application, str]:
+        """A new secret; the old one is worth nothing from now on."""
+        secret = new_secret(APPLICATION_PREFIX)
+        with self._database.write() as session:
+            row = _find(session, key)
+            row.secret_hash = hash_of(secret)
+            record(session, self._clock(), actor, "application.rotate_secret", row.name)
+            return _value(row), secret
+
+    def remove(self, key: str, actor: str) -> None:
+        """No more tokens for it. Those that are out stay good until they expire or are revoked."""
+        with self._database.write() as session:
+            row = _find(session, key)
+            session.delete(row)
+            record(session, self._clock(), actor, "application.remove", row.name, client_id=row.client_id)
+
+    def authenticate(self, client_id: str, secret: str) -> Application | None:
+        """The active application whose id and secret these are. An unknown id takes as long as a wrong secret."""
+        if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():
+            return None
+        with self._database.read() as session:
+            row = session.scalar(select(ApplicationRow).where(ApplicationRow.client_id == client_id))
+            proven = matches(secret, row.secret_hash if row else _NOBODY)
+            return _value(row) if row and proven and row.active else None
+
+
+def _find(session: Session, key: str) -> ApplicationRow:
+    columns = (ApplicationRow.name, ApplicationRow.id, ApplicationRow.client_id)
+    rows = session.scalars(select(ApplicationRow).where(or_(*(column == key for column in columns)))).all()
+    if len(rows) != 1:
+        raise NotFound(f"there is no application {key[:MAX_NAME]!r}")
+    return rows[0]
+
+
+def _free_name(session: Session, name: str) -> str:
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise Invalid(f"an application's name is 1 to {MAX_NAME} printable characters")
+    columns = (ApplicationRow.name, ApplicationRow.id, ApplicationRow.client_id)
+    if session.scalar(select(ApplicationRow).where(or_(*(column == name for column in columns)))) is not None:
+        raise Conflict(f"the name {name!r} is taken")
+    return name
+
+
+def _new_client_id(name: str) -> str:
+    # Readable in a log, and never the same again when an application is removed and another takes its name.
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{readable or 'app'}-{secrets.token_hex(6)}"
+
+
+def _scopes(scopes: Sequence[str]) -> list[str]:
+    if len(scopes) > MAX_LIST or not all(_SCOPE.fullmatch(scope) for scope in scopes):
+        raise Invalid(f"scopes are at most {MAX_LIST} words without spaces, quotes or backslashes")
+    return list(dict.fromkeys(scopes))
+
+
+def _services(services: Sequence[str] | None) -> list[str] | None:
+    if services is None:
+        return None
+    if len(services) > MAX_LIST or not all(_SERVICE.fullmatch(service) for service in services):
+        raise Invalid(f"services are at most {MAX_LIST} names of services")
+    return list(dict.fromkeys(services))
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _value(row: ApplicationRow) -> Application:
+    return Application(row.id, row.client_id, row.name, row.scopes, row.services, row.active, row.created_at)
