@@ -1,0 +1,79 @@
+# Every target makes what it needs: a virtual environment from the locked, hashed list, made again when the list
+# changes. PYTHON=/path/to/python3 chooses the interpreter (its environment stands beside the default one), VENV=DIR
+# the place, ARGS=... goes to pytest, the demo or the benchmark.
+
+HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+TARGETS := demo run test test-slow lint format bench lock audit compose-test venv clean help
+
+ifneq ($(HERE),.)
+# Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
+$(or $(MAKECMDGOALS),help):
+	@$(MAKE) --no-print-directory -C "$(HERE)" $@
+else
+
+.DEFAULT_GOAL := help
+VENV ?= .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made-from-lock
+
+help:  ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: $(STAMP)  ## the whole product on loopback, step by step; ends by itself
+	@$(BIN)/python examples/demo.py $(ARGS)
+
+run: $(STAMP)  ## the same, left running until Ctrl-C
+	@$(BIN)/python examples/demo.py --stay $(ARGS)
+
+test: $(STAMP)  ## the whole test suite, but for what needs a Docker engine or many minutes
+	$(BIN)/python -m pytest -m "not compose and not slow" $(ARGS)
+
+test-slow: $(STAMP)  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+compose-test: $(STAMP)  ## compose.yml under a real Docker engine; skipped loudly without one
+	$(BIN)/python -m pytest tests/compose $(ARGS)
+
+lint: $(STAMP)  ## ruff, mypy --strict, the arrows between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP)  ## let ruff put things right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## what it costs on this machine
+	@$(BIN)/python bench/run.py $(ARGS)
+
+audit: $(STAMP)  ## known vulnerabilities in what control and the sidecar are locked to
+	@$(BIN)/python requirements/audit.py requirements/control.txt
+
+# The sources of the locks are pyproject.toml's own lists. dev.txt is resolved first and the others are cut from it,
+# so that what is tested is what is shipped. UPGRADE=1 takes the newest versions.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-config \
+	--default-index https://pypi.org/simple --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: $(STAMP)  ## resolve requirements/*.txt again
+	$(COMPILE) pyproject.toml --extra control --extra testing --group dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/dev.txt pyproject.toml --extra control -o requirements/control.txt
+	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/sidecar.txt
+	$(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
+
+venv: $(STAMP)  ## only the virtual environment
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@python="$(PYTHON)"; python="$${python:-$$(.ci/python)}" && [ -n "$$python" ] && \
+	echo "Making $(VENV) with $$python from requirements/dev.txt ..." && \
+	"$$python" -m venv --clear "$(VENV)" && \
+	"$(BIN)/python" -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/dev.txt && \
+	"$(BIN)/python" -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e . && \
+	touch "$(STAMP)"
+
+clean:  ## remove what the targets made, but no policy, data or state
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+endif
+.PHONY: $(TARGETS)
