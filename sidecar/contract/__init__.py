@@ -4,6 +4,7 @@
 ``strict``     reading untrusted msgpack: bounded, no duplicates, no leftovers
 ``snapshot``   one service's policy, keys and revocations, as values and as bytes
 ``envelope``   a snapshot's signature
-``messages``   the frames of the push socket
+``messages``   the messages of the push socket
+``framing``    the bytes of a stream, cut into frames
 ``join``       the text form of a join token
 """

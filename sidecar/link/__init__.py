@@ -1,0 +1,24 @@
+"""The sidecar's end of the push socket. ``docs/protocol.md`` is the prose; ``sidecar.contract`` the bytes.
+
+``link``          for ever: dial, hold a session, back off, begin again; what the composition root uses
+``session``       one connection: hello, then apply, persist and answer what control pushes
+``membership``    joining, renewing, and what each hello says
+``conversation``  which message may follow which: the state table of the sidecar's role
+``admission``     may this snapshot replace the one in use?
+``state``         the state directory: identity and last-good, atomic and 0600
+``identity``      the workload key and certificate, what was pinned at joining, and CSRs
+``dial``          an address -> a TLS stream to the control that was pinned
+``wire``          frames over a trio stream
+``backoff``       how long to wait before the next attempt
+``status``        what the link says of itself
+``journal``       one JSON line per event
+"""
+
+from .backoff import Backoff
+from .dial import dial
+from .link import Link
+from .membership import LinkSettings
+from .state import StateDir
+from .status import LinkStatus
+
+__all__ = ["Backoff", "Link", "LinkSettings", "LinkStatus", "StateDir", "dial"]

@@ -1,0 +1,128 @@
+"""The state directory: ``identity`` and ``last-good``, each 0600 in a directory of 0700.
+
+A file is replaced whole or not at all: written beside, flushed to the disk, renamed, and the directory flushed.
+What cannot be trusted when it is read (damaged, another service's, signed by another key) is moved aside under a
+name that says when, and is never used; one earlier one of each name is kept. Blocking: call it from a thread while
+anything is being served.
+"""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sidecar.contract.envelope import Sealed, decode_sealed, encode_sealed
+from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Snapshot
+from sidecar.contract.strict import ContractError
+
+from .admission import admit_sealed
+from .identity import Identity, decode_identity, encode_identity
+from .journal import record
+
+OURS = ("identity", "last-good", ".identity.", ".last-good.", ".pem.")
+MAX_FILE = MAX_SNAPSHOT_BYTES + 64 * 1024
+
+
+class StateDir:
+    """What one sidecar remembers between two runs. ``service`` is whose state is acceptable."""
+
+    def __init__(self, path: Path, service: str) -> None:
+        self.path = path
+        self.service = service
+
+    def prepare(self) -> None:
+        """Make the directory ours alone. OSError if it cannot be, ContractError if others keep files in it."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        foreign = [file.name for file in self.path.iterdir() if not file.name.startswith(OURS)]
+        if foreign:
+            raise ContractError("state_dir", f"{self.path} holds {foreign[0]!r}: give state_dir a directory of its own")
+        self.path.chmod(0o700)
+        for left_over in self.path.glob(".*.tmp"):
+            left_over.unlink(missing_ok=True)
+
+    def load_identity(self) -> Identity | None:
+        """Who we are, or None if we never joined or what is there cannot be trusted."""
+        data = self._read("identity")
+        if data is None:
+            return None
+        try:
+            identity = decode_identity(data)
+            if identity.service != self.service:
+                raise ContractError("wrong_service", f"it is of service {identity.service[:80]!r}")
+        except ContractError as error:
+            self.set_aside("identity", error)
+            return None
+        return identity
+
+    def load_last_good(self, signing_key: bytes) -> tuple[Snapshot, Sealed] | None:
+        """The snapshot that was in force last, or None if there is none that the pinned key signed for us."""
+        data = self._read("last-good")
+        if data is None:
+            return None
+        try:
+            sealed = decode_sealed(data)
+            return admit_sealed(sealed, signing_key, self.service), sealed
+        except ContractError as error:
+            self.set_aside("last-good", error)
+            return None
+
+    def save_identity(self, identity: Identity) -> None:
+        """Keep who we are."""
+        self._write("identity", encode_identity(identity))
+
+    def save_last_good(self, sealed: Sealed) -> None:
+        """Keep what is in force."""
+        self._write("last-good", encode_sealed(sealed))
+
+    def set_aside(self, name: str, why: ContractError) -> None:
+        """Move a file out of the way, so that a person can look at it and nobody else will."""
+        aside = self.path / f"{name}.refused"
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / name).replace(aside)
+            self._flush_directory()
+        record(logging.ERROR, "state_refused", file=name, moved_to=str(aside), code=why.code, why=str(why))
+
+    @contextlib.contextmanager
+    def private_file(self, data: bytes) -> Iterator[Path]:
+        """A 0600 file that holds ``data`` while the block runs: OpenSSL takes keys only from files."""
+        descriptor, name = tempfile.mkstemp(prefix=".pem.", suffix=".tmp", dir=self.path)
+        path = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            with (self.path / name).open("rb") as file:
+                data = file.read(MAX_FILE + 1)
+        except FileNotFoundError:
+            return None
+        if len(data) > MAX_FILE:
+            self.set_aside(name, ContractError("too_large", f"over {MAX_FILE} bytes"))
+            return None
+        return data
+
+    def _write(self, name: str, data: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=self.path)  # made 0600
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path / name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        self._flush_directory()
+
+    def _flush_directory(self) -> None:
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
