@@ -1,0 +1,171 @@
+"""The upstream connection: a request out, a response in. Every fault of the service is an UpstreamError.
+
+    send_head -> send_body* -> finish -> read_head (1xx*, then one) -> receive_body* -> (reusable, or aclose)
+
+Sending and receiving may run side by side: a service may answer before it has read everything.
+"""
+
+import socket
+
+import trio
+
+from sidecar.contract.reasons import Reason
+
+from .body import Decoder, LengthDecoder, decoder
+from .chunked import LAST_CHUNK, encode_chunk
+from .errors import UpstreamError
+from .fields import Headers, MalformedError, render
+from .framing import Framing, Unsized
+from .limits import Limits, Timeouts
+from .response import ResponseHead, parse_response
+from .wire import HeadTooLongError, Wire
+
+MAX_INTERIM = 10
+"""1xx responses before one final response."""
+
+
+class ClientConnection:
+    """One connection to the service over ``stream``, which it closes in the end."""
+
+    def __init__(self, stream: trio.abc.Stream, timeouts: Timeouts, limits: Limits, opened_at: float) -> None:
+        self.wire = Wire(stream)
+        self.opened_at = opened_at
+        self.exchanges = 0
+        """Requests begun on this connection."""
+        self._timeouts = timeouts
+        self._limits = limits
+        self._method = b""
+        self._chunked = False
+        self._request_finished = True
+        self._decoder: Decoder = LengthDecoder(0)
+        self._response: ResponseHead | None = None
+        self._interim = 0
+        self._received_before = 0
+
+    async def send_head(self, method: bytes, target: bytes, headers: Headers, framing: Framing) -> None:
+        """A request's head. ``headers`` say nothing of framing: it is added here."""
+        self.exchanges += 1
+        self._method, self._response, self._interim = method, None, 0
+        self._received_before = self.wire.bytes_in
+        self._chunked = framing is Unsized.CHUNKED
+        self._request_finished = framing == 0
+        fields = list(headers)
+        if self._chunked:
+            fields.append((b"transfer-encoding", b"chunked"))
+        elif isinstance(framing, int) and (framing or method in (b"POST", b"PUT", b"PATCH")):
+            # RFC 9110 section 8.6: a method that gives a body a meaning says so even of an empty one.
+            fields.append((b"content-length", b"%d" % framing))
+        await self._write(render(b"%b %b HTTP/1.1" % (method, target), fields))
+
+    async def send_body(self, data: bytes) -> None:
+        """One piece of the body."""
+        await self._write(encode_chunk(data) if self._chunked else data)
+
+    async def finish(self) -> None:
+        """The request is whole."""
+        if self._chunked:
+            await self._write(LAST_CHUNK)
+        self._request_finished = True
+
+    @property
+    def answered(self) -> bool:
+        """Has any byte come in answer to the current request?"""
+        return self.wire.bytes_in > self._received_before
+
+    async def read_head(self) -> ResponseHead:
+        """The next response head, interim ones included. Waits without end: how long is the caller's affair."""
+        try:
+            raw = await self.wire.read_head(self._limits.head_bytes, float("inf"))
+        except HeadTooLongError as error:
+            raise _broke(str(error)) from error
+        except trio.BrokenResourceError as error:
+            raise _broke("the connection broke before a response") from error
+        if raw is None:
+            raise _broke("the connection ended before a response")
+        head = parse_response(raw, self._method, self._limits)
+        if head.interim:
+            self._interim += 1
+            if head.status == 101 or self._interim > MAX_INTERIM:
+                raise _broke("an upgrade that was not asked for, or interim responses without end")
+            return head
+        self._response = head
+        self._decoder = decoder(head.framing)
+        return head
+
+    @property
+    def response_finished(self) -> bool:
+        """Is the whole response read?"""
+        return self._decoder.finished
+
+    def body_at_hand(self) -> bytes:
+        """What there is of the body without waiting."""
+        try:
+            return self._decoder.decode(self.wire.buffer)
+        except MalformedError as error:
+            raise _broke(str(error)) from error
+
+    async def receive_body(self) -> bytes:
+        """The body's next piece; b"" when it is whole."""
+        while not self._decoder.finished:
+            if data := self.body_at_hand():
+                return data
+            if self.response_finished:
+                break
+            if not await self._fill():
+                if self._response and self._response.framing is Unsized.UNTIL_CLOSE:
+                    break
+                raise _broke("the response was cut short")
+        return b""
+
+    async def _fill(self) -> bool:
+        try:
+            return await self.wire.fill(self._timeouts.response_idle_s)
+        except trio.TooSlowError:
+            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the response stood still") from None
+        except trio.BrokenResourceError as error:
+            raise _broke("the connection broke within a response") from error
+
+    @property
+    def reusable(self) -> bool:
+        """Did both sides finish cleanly, and may another request follow?"""
+        response = self._response
+        return (
+            response is not None
+            and response.keep_alive
+            and self._request_finished
+            and self._decoder.finished
+            and not self.wire.buffer
+        )
+
+    def gone(self) -> bool:
+        """Has the service closed this idle connection, or said something unasked? Does not wait; for streams that
+        are no sockets it cannot know and says no."""
+        stream = self.wire.stream
+        if isinstance(stream, trio.SSLStream):
+            stream = stream.transport_stream
+        if not isinstance(stream, trio.SocketStream):
+            return False
+        try:
+            with socket.socket(fileno=socket.dup(stream.socket.fileno())) as probe:
+                probe.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            await self.wire.write(data, self._timeouts.write_idle_s)
+        except trio.TooSlowError:
+            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the service takes nothing") from None
+        except trio.BrokenResourceError as error:
+            raise _broke("the connection broke within a request") from error
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self.wire.aclose()
+
+
+def _broke(detail: str) -> UpstreamError:
+    return UpstreamError(Reason.UPSTREAM_BROKE, detail)

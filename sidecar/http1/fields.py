@@ -1,0 +1,73 @@
+"""The raw scan of a head, before h11 sees it: lines and fields as RFC 9112 has them and nothing looser.
+
+h11 is lenient where the RFC lets a recipient be (bare LF, line folding, control characters). Two recipients that
+are lenient in different ways read two messages in one, so this room is lenient in none. It knows of requests and
+responses only what they share.
+"""
+
+import re
+from collections.abc import Sequence
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Header fields in the order received: lower-cased names, values without the whitespace around them."""
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_NAME = re.compile(TOKEN)
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_STRAY = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n")
+
+
+class MalformedError(ValueError):
+    """Bytes that are no HTTP/1.1 head."""
+
+
+class TooLargeError(ValueError):
+    """More header fields than the limit."""
+
+
+def stray(data: bytes | bytearray, start: int = 0, *, whole: bool = True) -> bool:
+    """Is there a NUL, a CR without LF or a LF without CR from ``start`` on? A CR that ends ``data`` may yet be half
+    of a CRLF, unless the data is ``whole``."""
+    end = len(data)
+    if not whole and data.endswith(b"\r"):
+        end -= 1
+    return _STRAY.search(data, start, end) is not None
+
+
+def parse_fields(lines: Sequence[bytes], count_limit: int) -> list[tuple[bytes, bytes]]:
+    """Header field lines taken apart (RFC 9112 section 5). Refuses what the RFC lets a recipient mend: obs-fold,
+    whitespace before the colon, control characters."""
+    if len(lines) > count_limit:
+        raise TooLargeError(f"over {count_limit} header fields")
+    return [_field(line) for line in lines]
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    name, colon, value = line.partition(b":")
+    if not colon or not _NAME.fullmatch(name):
+        raise MalformedError(f"no header field: {line[:40]!r}")
+    value = value.strip(b" \t")
+    if not _VALUE.fullmatch(value):
+        raise MalformedError(f"a control character in the value of {name[:40]!r}")
+    return name.lower(), value
+
+
+def values(headers: Headers, name: bytes) -> list[bytes]:
+    """Every value of one field."""
+    return [value for found, value in headers if found == name]
+
+
+def tokens(headers: Headers, name: bytes) -> list[bytes]:
+    """The members of a comma-separated, case-insensitive field (RFC 9110 section 5.6.1)."""
+    members = (member.strip(b" \t") for value in values(headers, name) for member in value.lower().split(b","))
+    return [member for member in members if member]
+
+
+def render(first_line: bytes, headers: Headers) -> bytes:
+    """A head ready to be sent. What we send passes the same scan as what we receive: a value that could end its
+    line early is our own bug, and stops here."""
+    for name, value in headers:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise AssertionError(f"an unsafe header field {name!r} was about to be sent")
+    lines = [first_line, *(b"%s: %s" % field for field in headers), b"", b""]
+    return b"\r\n".join(lines)

@@ -1,0 +1,133 @@
+"""A request head: scanned, judged by h11, and reduced to origin-form. What it asks for is nobody's business here.
+
+``parse_request`` is given the bytes of one head, CRLFCRLF included, and either returns the one reading that every
+recipient would have of it, or raises RequestError.
+"""
+
+import re
+from dataclasses import dataclass
+
+import h11
+
+from sidecar.contract.reasons import Reason
+
+from .errors import RequestError
+from .fields import TOKEN, Headers, MalformedError, TooLargeError, parse_fields, stray, tokens, values
+from .framing import AmbiguousFramingError, Framing, request_framing
+from .limits import Limits
+
+_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
+_HOST = re.compile(rb"(?:[A-Za-z0-9_.~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """One request, without its body. ``target`` is in origin-form, or ``*``; ``host`` is empty only in HTTP/1.0."""
+
+    method: bytes
+    target: bytes
+    version: bytes
+    headers: Headers
+    host: bytes
+    framing: Framing
+    expects_continue: bool
+    keep_alive: bool
+
+
+def parse_request(raw: bytes, limits: Limits) -> RequestHead:
+    """The request in ``raw``; RequestError if it is not exactly one."""
+    if stray(raw):
+        raise _malformed("a NUL, or a CR or LF alone")
+    first, *lines = raw[:-4].split(b"\r\n")
+    method, target, version = parse_request_line(first)
+    try:
+        headers = parse_fields(lines, limits.header_count)
+        framing = request_framing(headers, version)
+    except MalformedError as error:
+        raise _malformed(str(error)) from error
+    except TooLargeError as error:
+        raise RequestError(Reason.HEAD_TOO_LARGE, str(error)) from error
+    except AmbiguousFramingError as error:
+        raise RequestError(Reason.AMBIGUOUS_FRAMING, str(error)) from error
+    _let_h11_judge(raw)
+    host = _host(headers, version)
+    target, host = _origin_form(method, target, host)
+    return RequestHead(
+        method=method,
+        target=target,
+        version=version,
+        headers=headers,
+        host=host,
+        framing=framing,
+        expects_continue=_expects_continue(headers, version),
+        keep_alive=version == b"1.1" and b"close" not in tokens(headers, b"connection"),
+    )
+
+
+def parse_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Method, target and version; also used as soon as a first line is there, so that HTTP/0.9 need not wait."""
+    match = _REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise _malformed("no request line")
+    method, target, major, minor = match.groups()
+    if major != b"1" or minor not in b"01":
+        raise RequestError(Reason.UNSUPPORTED_VERSION, "neither HTTP/1.1 nor HTTP/1.0")
+    if method in _REFUSED_METHODS:
+        raise _malformed(f"the method {method.decode()}")
+    return method, target, b"1." + minor
+
+
+def _let_h11_judge(raw: bytes) -> None:
+    judge = h11.Connection(h11.SERVER, max_incomplete_event_size=len(raw))
+    judge.receive_data(raw)
+    try:
+        event = judge.next_event()
+    except h11.RemoteProtocolError as error:
+        raise _malformed(f"h11: {error}") from error
+    if not isinstance(event, h11.Request):
+        raise _malformed("h11 sees no request")
+
+
+def _host(headers: Headers, version: bytes) -> bytes:
+    # RFC 9112 section 3.2: exactly one in HTTP/1.1; one at most in HTTP/1.0, which may have none.
+    hosts = values(headers, b"host")
+    if not hosts and version == b"1.0":
+        return b""
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise _malformed("not one valid Host")
+    return hosts[0]
+
+
+def _origin_form(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
+    """The target without its authority, which must be the Host (RFC 9112 section 3.2.2), and the host."""
+    if b"#" in target:
+        raise _malformed("a fragment in the target")
+    if target.startswith(b"/"):
+        return target, host
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise _malformed("the target * without OPTIONS")
+        return target, host
+    match = _ABSOLUTE.fullmatch(target)
+    if not match:
+        raise _malformed("a target that is neither a path nor a URL")
+    authority, rest = match.group(1), match.group(2) or b"/"
+    if not _HOST.fullmatch(authority) or (host and authority.lower() != host.lower()):
+        raise _malformed("a target of another host, or with user information")
+    return (b"/" + rest if rest.startswith(b"?") else rest), host or authority
+
+
+def _expects_continue(headers: Headers, version: bytes) -> bool:
+    # RFC 9110 section 10.1.1: an expectation in HTTP/1.0 is ignored, one that is unknown can not be met.
+    expectations = tokens(headers, b"expect")
+    if version == b"1.0" or not expectations:
+        return False
+    if expectations != [b"100-continue"]:
+        raise _malformed("an expectation that nobody knows")
+    return True
+
+
+def _malformed(detail: str) -> RequestError:
+    return RequestError(Reason.MALFORMED_REQUEST, detail)

@@ -1,0 +1,76 @@
+"""A response head from the service, judged as strictly as a request: a service is trusted to answer, not to frame.
+
+``parse_response`` needs the request's method, since a response to HEAD has headers of a body that never comes.
+"""
+
+import re
+from dataclasses import dataclass
+
+import h11
+
+from sidecar.contract.reasons import Reason
+
+from .errors import UpstreamError
+from .fields import Headers, MalformedError, TooLargeError, parse_fields, stray, tokens
+from .framing import AmbiguousFramingError, Framing, response_framing
+from .limits import Limits
+
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """One response, interim (1xx) or final, without its body."""
+
+    status: int
+    phrase: bytes
+    version: bytes
+    headers: Headers
+    framing: Framing
+    keep_alive: bool
+
+    @property
+    def interim(self) -> bool:
+        """Will another head follow it (RFC 9110 section 15.2)?"""
+        return self.status < 200
+
+
+def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
+    """The response in ``raw`` (CRLFCRLF included); UpstreamError if it is not exactly one."""
+    if stray(raw):
+        raise _broke("a NUL, or a CR or LF alone")
+    first, *lines = raw[:-4].split(b"\r\n")
+    match = _STATUS_LINE.fullmatch(first)
+    if not match:
+        raise _broke("no status line of HTTP/1.1 or HTTP/1.0")
+    version, status = b"1." + match.group(1), int(match.group(2))
+    try:
+        headers = parse_fields(lines, limits.header_count)
+        framing = response_framing(headers, version, status, method)
+    except (MalformedError, TooLargeError, AmbiguousFramingError) as error:
+        raise _broke(str(error)) from error
+    _let_h11_judge(raw)
+    return ResponseHead(
+        status=status,
+        phrase=match.group(3) or b"",
+        version=version,
+        headers=headers,
+        framing=framing,
+        keep_alive=version == b"1.1" and b"close" not in tokens(headers, b"connection"),
+    )
+
+
+def _let_h11_judge(raw: bytes) -> None:
+    judge = h11.Connection(h11.CLIENT, max_incomplete_event_size=len(raw))
+    judge.send(h11.Request(method="GET", target="/", headers=[("Host", "service")]))
+    judge.receive_data(raw)
+    try:
+        event = judge.next_event()
+    except h11.RemoteProtocolError as error:
+        raise _broke(f"h11: {error}") from error
+    if not isinstance(event, h11.Response | h11.InformationalResponse):
+        raise _broke("h11 sees no response")
+
+
+def _broke(detail: str) -> UpstreamError:
+    return UpstreamError(Reason.UPSTREAM_BROKE, detail)

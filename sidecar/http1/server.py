@@ -1,0 +1,231 @@
+"""The downstream connection: requests in, responses out, one after the other. Knows nothing of why.
+
+    wait_for_request -> read_request -> receive_body* -> send_head -> send_body* -> finish -> (again, or aclose)
+
+A client's fault is RequestError, its absence DisconnectedError. Bodies pass in pieces of 64 KiB at most. The interim
+response 100 is sent when somebody begins to read the body, never before, so never to a client that was refused.
+"""
+
+import trio
+
+from sidecar.contract.reasons import Reason
+
+from .body import Decoder, LengthDecoder, decoder
+from .chunked import LAST_CHUNK, encode_chunk
+from .errors import DisconnectedError, RequestError
+from .fields import Headers, MalformedError, render, stray
+from .framing import Framing
+from .limits import Limits, Timeouts
+from .request import RequestHead, parse_request, parse_request_line
+from .wire import HeadTooLongError, Wire
+
+
+class ServerConnection:
+    """One client's connection over ``stream``, which it closes in the end."""
+
+    def __init__(self, stream: trio.abc.Stream, timeouts: Timeouts, limits: Limits) -> None:
+        self.wire = Wire(stream)
+        self._timeouts = timeouts
+        self._limits = limits
+        self._decoder: Decoder = LengthDecoder(0)
+        self._body_bytes = 0
+        self._owes_continue = False
+        self._version = b"1.1"
+        self._chunked = False
+        self._left: int | None = 0
+        self.responding = False
+        """Has a final response begun?"""
+
+    async def wait_for_request(self) -> bool:
+        """Wait for a request's first byte; False when the client has closed, or has nothing to say."""
+        if self.wire.buffer:
+            return True
+        try:
+            return await self.wire.fill(self._timeouts.keep_alive_idle_s)
+        except (trio.TooSlowError, trio.BrokenResourceError):
+            return False
+
+    async def read_request(self) -> RequestHead | None:
+        """The next request's head. None if the client leaves without one."""
+        self.responding = False
+        limits, buffer = self._limits, self.wire.buffer
+        try:
+            with trio.fail_after(self._timeouts.head_read_s):
+                await self._skip_empty_line()
+                raw = await self.wire.read_head(limits.head_bytes, self._timeouts.head_read_s, self._inspect)
+        except trio.TooSlowError:
+            if not buffer:
+                return None
+            raise RequestError(Reason.REQUEST_TIMEOUT, "the head took too long") from None
+        except HeadTooLongError as error:
+            raise RequestError(Reason.HEAD_TOO_LARGE, str(error)) from error
+        except trio.BrokenResourceError:
+            return None
+        if raw is None:
+            return None
+        if raw.find(b"\r\n") > limits.request_line_bytes:
+            raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
+        head = parse_request(raw, limits)
+        if isinstance(head.framing, int) and limits.body_bytes is not None and head.framing > limits.body_bytes:
+            raise RequestError(Reason.BODY_TOO_LARGE, f"a body of {head.framing} bytes announced")
+        self._version = head.version
+        self._decoder = decoder(head.framing)
+        self._body_bytes = 0
+        self._owes_continue = head.expects_continue
+        return head
+
+    async def _skip_empty_line(self) -> None:
+        # RFC 9112 section 2.2: old clients end a body with a CRLF too many. One is skipped.
+        buffer = self.wire.buffer
+        while (not buffer or buffer == b"\r") and await self.wire.fill(self._timeouts.head_read_s):
+            pass
+        if buffer.startswith(b"\r\n"):
+            del buffer[:2]
+
+    def _inspect(self, buffer: bytearray, seen: int) -> None:
+        """Refuse early what can only get worse."""
+        if stray(buffer, max(0, seen - 1), whole=False):
+            raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
+        line_end = buffer.find(b"\r\n", 0, self._limits.request_line_bytes + 2)
+        if line_end < 0 and len(buffer) > self._limits.request_line_bytes + 1:
+            raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
+        if line_end >= max(0, seen - 1):
+            parse_request_line(bytes(buffer[:line_end]))
+
+    @property
+    def request_finished(self) -> bool:
+        """Is the whole request read?"""
+        return self._decoder.finished
+
+    @property
+    def expects_continue(self) -> bool:
+        """Does the client wait for a 100 that it was not sent?"""
+        return self._owes_continue
+
+    async def receive_body(self) -> bytes:
+        """The body's next piece; b"" when it is whole. Asks for it first (100) where the client waits to be asked."""
+        while not self._decoder.finished:
+            if data := self._decode():
+                return data
+            if self.request_finished:
+                break
+            await self._send_continue()
+            try:
+                if not await self.wire.fill(self._timeouts.body_idle_s):
+                    raise DisconnectedError("the client left in the middle of its body")
+            except trio.TooSlowError:
+                raise RequestError(Reason.REQUEST_TIMEOUT, "the body stood still") from None
+            except trio.BrokenResourceError as error:
+                raise DisconnectedError("the client's connection broke") from error
+        return b""
+
+    def _decode(self) -> bytes:
+        try:
+            data = self._decoder.decode(self.wire.buffer)
+        except MalformedError as error:
+            raise RequestError(Reason.MALFORMED_REQUEST, str(error)) from error
+        self._body_bytes += len(data)
+        if self._limits.body_bytes is not None and self._body_bytes > self._limits.body_bytes:
+            raise RequestError(Reason.BODY_TOO_LARGE, "the body went over the limit")
+        if data:
+            self._owes_continue = False
+        return data
+
+    async def _send_continue(self) -> None:
+        if self._owes_continue and not self.responding:
+            self._owes_continue = False
+            await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def send_interim(self, status: int, phrase: bytes, headers: Headers) -> None:
+        """A 1xx response; HTTP/1.0 knows none and is sent none (RFC 9110 section 15.2)."""
+        if self._version != b"1.0":
+            await self._write(render(b"HTTP/1.1 %d %b" % (status, phrase), headers))
+
+    async def send_head(
+        self,
+        status: int,
+        phrase: bytes,
+        headers: Headers,
+        framing: Framing | None,
+        *,
+        close: bool,
+        first: bytes = b"",
+    ) -> None:
+        """A final response's head, with as much of its body as is at hand. ``framing`` None: it can have no body
+        (HEAD, 204, 304) and says nothing of one; a body of unknown size is chunked, or ends with the connection in
+        HTTP/1.0. ``close``: say that this is the last response."""
+        fields = list(headers)
+        self._left = framing if isinstance(framing, int) else None
+        self._chunked = self._left is None and framing is not None and self._version != b"1.0"
+        if framing is None:
+            self._left = 0
+        elif self._left is not None:
+            fields.append((b"content-length", b"%d" % self._left))
+        elif self._chunked:
+            fields.append((b"transfer-encoding", b"chunked"))
+        if close or self._version == b"1.0":
+            fields.append((b"connection", b"close"))
+        head = render(b"HTTP/1.1 %d %b" % (status, phrase), fields)
+        self.responding = True
+        await self._write(head + (self._encode(first) if first else b""))
+
+    async def send_body(self, data: bytes) -> None:
+        """One piece of the body."""
+        await self._write(self._encode(data))
+
+    def _encode(self, data: bytes) -> bytes:
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise AssertionError("more body than its Content-Length")
+        return encode_chunk(data) if self._chunked else data
+
+    async def finish(self) -> None:
+        """The response is whole."""
+        if self._left:
+            raise AssertionError("less body than its Content-Length")
+        if self._chunked:
+            await self._write(LAST_CHUNK)
+
+    async def discard_body(self, limit: int) -> bool:
+        """Read the rest of the request and throw it away: True if that took ``limit`` bytes at most and the
+        connection may go on."""
+        if self._owes_continue:
+            return False
+        start = self.wire.bytes_in
+        try:
+            while await self.receive_body():
+                if self.wire.bytes_in - start > limit:
+                    return False
+        except (RequestError, DisconnectedError):
+            return False
+        return True
+
+    async def linger(self) -> None:
+        """Close from our side, then read on for a moment: a socket closed with bytes unread resets, and the client
+        would lose the response that is on its way (RFC 9112 section 9.6)."""
+        wire, limit = self.wire, self.wire.bytes_in + self._limits.linger_bytes
+        with trio.move_on_after(self._timeouts.linger_s):
+            try:
+                if isinstance(wire.stream, trio.abc.HalfCloseableStream):
+                    await wire.stream.send_eof()
+                while wire.bytes_in < limit and await wire.fill(self._timeouts.linger_s):
+                    wire.buffer.clear()
+            except (trio.BrokenResourceError, trio.TooSlowError):
+                pass
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            await self.wire.write(data, self._timeouts.write_idle_s)
+        except trio.TooSlowError:
+            raise DisconnectedError("the client takes nothing") from None
+        except trio.BrokenResourceError as error:
+            raise DisconnectedError("the client's connection broke") from error
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self.wire.aclose()
+
+    async def cut(self) -> None:
+        """Close in the middle of a response, unmistakably."""
+        await self.wire.cut()

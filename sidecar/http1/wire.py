@@ -1,0 +1,71 @@
+"""A stream, what was read ahead of it, and a time limit on each wait. Knows bytes and where a head ends, no more.
+
+Nothing is read unless somebody waits for it, so a slow reader slows its writer down: at most one read (64 KiB) and
+one head are ever held. A wait that is cancelled loses no byte.
+"""
+
+import socket
+import struct
+from collections.abc import Callable
+
+import trio
+
+READ_BYTES = 64 * 1024
+_END = b"\r\n\r\n"
+
+
+class HeadTooLongError(ValueError):
+    """No end of a head within the limit."""
+
+
+class Wire:
+    """``buffer`` is what has come and was not used yet; ``bytes_in`` and ``bytes_out`` count what has passed."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.buffer = bytearray()
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    async def fill(self, within_s: float) -> bool:
+        """Wait for more bytes. False at the end of the stream, trio.TooSlowError when the time is over,
+        trio.BrokenResourceError when the stream breaks."""
+        with trio.fail_after(within_s):
+            data = await self.stream.receive_some(READ_BYTES)
+        self.buffer += data
+        self.bytes_in += len(data)
+        return bool(data)
+
+    async def write(self, data: bytes, within_s: float) -> None:
+        """Write all of it, or raise trio.TooSlowError or trio.BrokenResourceError."""
+        with trio.fail_after(within_s):
+            await self.stream.send_all(data)
+        self.bytes_out += len(data)
+
+    async def read_head(
+        self, limit: int, within_s: float, inspect: Callable[[bytearray, int], None] = lambda _buffer, _seen: None
+    ) -> bytes | None:
+        """One head, CRLFCRLF included; None if the stream ends before it does. ``inspect(buffer, seen)`` may raise
+        early over a head that is still growing, of which it has looked at the first ``seen`` bytes before."""
+        seen, buffer = 0, self.buffer
+        with trio.fail_after(within_s):
+            while (end := buffer.find(_END, max(0, seen - 3), limit)) < 0:
+                inspect(buffer, seen)
+                if len(buffer) >= limit:
+                    raise HeadTooLongError(f"no head within {limit} bytes")
+                seen = len(buffer)
+                if not await self.fill(within_s):
+                    return None
+        head = bytes(buffer[: end + 4])
+        del buffer[: end + 4]
+        return head
+
+    async def aclose(self) -> None:
+        """Close at once; never waits for the peer."""
+        await trio.aclose_forcefully(self.stream)
+
+    async def cut(self) -> None:
+        """Close so that the peer cannot take what it has for whole: with a reset, where there is a socket."""
+        if isinstance(self.stream, trio.SocketStream):
+            self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await self.aclose()
