@@ -46,7 +46,7 @@ class Issuer:
     algorithms: tuple[str, ...]
     leeway_s: int = 5
     claims: ClaimMap = ClaimMap()
-    keys: tuple[Jwk, ...] = ()
+    keys: tuple[Jwk, ...] = field(default=(), repr=False)  # an oct key is a secret
     keys_known: bool = True
 
 

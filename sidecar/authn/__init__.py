@@ -1,0 +1,13 @@
+"""Who calls. Pure: no trio, socket, clock or randomness; ``now`` is an argument.
+
+``rejection``    why a credential does not count: a stable word and a private detail
+``credential``   the one bearer token among a request's headers
+``strict_json``  JSON with one reading: no duplicates, no NaN, bounded
+``jose``         a compact JWS taken apart, before any cryptography
+``keys``         an issuer's keys, each bound to its algorithms; weak ones refused
+``claims``       a step-by-step path into the claims
+``principal``    verified claims -> who calls, or why they do not count
+``revocations``  the tokens that no longer count, found in constant time
+``cache``        tokens that verified, bounded
+``verifier``     the door: a token in, a Principal or a Rejection out
+"""

@@ -1,0 +1,135 @@
+"""Verified claims -> who calls, or why they do not count (RFC 7519 section 4.1, RFC 8725, RFC 9068 section 4).
+
+Every claim that we rely on has exactly one type; a token that bends one is refused and never coerced. Knows
+nothing of signatures: the caller has verified them, or is a policy test that needs none.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidecar.contract.reasons import Reason
+from sidecar.contract.snapshot import ClaimMap, Issuer
+
+from .claims import ABSENT, claim_at
+from .rejection import Rejection, invalid, shown
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NOT_IN_SCOPE = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_DEFAULT_CLIENT = ClaimMap().client
+_LATEST = 2.0**53
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. ``expires_at`` is ``exp``; ``token_id`` is ``jti``."""
+
+    issuer_name: str
+    issuer: str
+    subject: str
+    client: str | None
+    scopes: frozenset[str]
+    claims: Mapping[str, Any] = field(repr=False)
+    expires_at: float
+    token_id: str | None
+
+
+class _Bad(Exception):  # noqa: N818  # never leaves this module
+    """A claim that does not count; carries the detail."""
+
+
+def principal_from_claims(issuer: Issuer, claims: Mapping[str, Any], now: float) -> Principal | Rejection:
+    """The principal that ``claims`` of ``issuer`` name at ``now``."""
+    try:
+        _check_issuer_and_audience(issuer, claims)
+        late = check_times(issuer, claims, now)
+        if late is not None:
+            return late
+        if "cnf" in claims:  # RFC 7800: possession of a key must be proven, and no proof is looked at yet
+            return Rejection(Reason.UNPROVEN_TOKEN, "the token is bound to a key (cnf) and comes without proof")
+        if "sub" in claims:
+            _name(claims["sub"], "sub")
+        return Principal(
+            issuer_name=issuer.name,
+            issuer=issuer.issuer,
+            subject=_name(claim_at(claims, issuer.claims.subject), ".".join(issuer.claims.subject)),
+            client=_client(issuer.claims, claims),
+            scopes=_scopes(issuer.claims, claims),
+            claims=claims,
+            expires_at=float(claims["exp"]),
+            token_id=_name(claims["jti"], "jti") if "jti" in claims else None,
+        )
+    except _Bad as bad:
+        return invalid(str(bad))
+
+
+def check_times(issuer: Issuer, claims: Mapping[str, Any], now: float) -> Rejection | None:
+    """Why the token does not count at ``now``, or None. Also asked on every cache hit."""
+    leeway = issuer.leeway_s
+    try:
+        expires = _numeric_date(claims, "exp")
+        starts, issued = _numeric_date(claims, "nbf"), _numeric_date(claims, "iat")
+    except _Bad as bad:
+        return invalid(str(bad))
+    if expires is None:
+        return invalid("exp is missing")
+    if expires <= now - leeway:
+        return Rejection(Reason.TOKEN_EXPIRED, f"expired {now - expires:.0f} s ago (leeway {leeway} s)")
+    if starts is not None and starts > now + leeway:
+        return invalid(f"nbf is {starts - now:.0f} s ahead (leeway {leeway} s)")
+    if issued is not None and issued > now + leeway:
+        return invalid(f"iat is {issued - now:.0f} s ahead (leeway {leeway} s)")
+    return None
+
+
+def _check_issuer_and_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    if claims.get("iss") != issuer.issuer:
+        raise _Bad(f"iss is {shown(claims.get('iss', ABSENT))}, wanted {issuer.issuer!r}")
+    audience = claims.get("aud", ABSENT)
+    members = [audience] if isinstance(audience, str) else audience
+    if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+        raise _Bad(f"aud is {shown(audience)}, neither a string nor a list of strings")
+    if not set(members) & set(issuer.audiences):
+        raise _Bad(f"aud is {shown(audience)}, wanted one of {', '.join(issuer.audiences)}")
+
+
+def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
+    if name not in claims:
+        return None
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Bad(f"{name} is {shown(value)}, not a number (RFC 7519 section 2, NumericDate)")
+    if not -_LATEST <= value <= _LATEST or not math.isfinite(value):
+        raise _Bad(f"{name} is {shown(value)}, out of bounds")
+    return value
+
+
+def _name(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value or _CONTROL.search(value):
+        raise _Bad(f"{where} is {shown(value)}, not a non-empty string without control characters")
+    return value
+
+
+def _client(where: ClaimMap, claims: Mapping[str, Any]) -> str | None:
+    path = where.client
+    value = claim_at(claims, path)
+    if value is ABSENT and path == _DEFAULT_CLIENT:  # RFC 9068 says client_id, OpenID Connect says azp
+        path = ("azp",)
+        value = claim_at(claims, path)
+    return None if value is ABSENT else _name(value, ".".join(path))
+
+
+def _scopes(where: ClaimMap, claims: Mapping[str, Any]) -> frozenset[str]:
+    value = claim_at(claims, where.scopes)
+    if value is ABSENT:
+        return frozenset()
+    items = [item for item in value.split(" ") if item] if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise _Bad(f"{'.'.join(where.scopes)} is {shown(value)}, neither a string nor a list of strings")
+    for item in items:
+        # A space inside an item would make two scopes of one, as soon as they are joined (RFC 6749 section 3.3).
+        if not isinstance(item, str) or not item or _NOT_IN_SCOPE.search(item):
+            raise _Bad(f"{'.'.join(where.scopes)} holds {shown(item)}, which is not a scope")
+    return frozenset(items)
