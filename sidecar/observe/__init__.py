@@ -1,0 +1,9 @@
+"""What a sidecar says of itself. Nothing here ever holds a token, a query or a body.
+
+``record``     what is known of one exchange when it is over
+``accesslog``  records as JSON lines, written in the background, dropped and counted when nobody can keep up
+``metrics``    records as Prometheus counters with bounded labels
+``observer``   the one door through which the proxy tells both
+``status``     how the sidecar stands: link, snapshot, drain
+``admin``      /live /ready /metrics /snapshot /drain over HTTP
+"""

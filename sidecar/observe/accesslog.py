@@ -1,0 +1,85 @@
+"""One JSON line per exchange, written in the background.
+
+An exchange never waits for its log line: lines go into a bounded queue, one task writes what has gathered in one
+go, and what does not fit is dropped and counted. The writing happens in a thread, because a pipe whose reader
+sleeps would stop the loop.
+"""
+
+import json
+from collections import deque
+from dataclasses import asdict
+from typing import Protocol
+
+import trio
+
+from .record import Record
+
+QUEUE_LINES = 10_000
+GATHER_S = 0.05
+"""How long lines gather before they are written."""
+STUCK_S = 5.0
+"""How long the last lines may take at the end."""
+
+
+class Sink(Protocol):
+    """Where lines go: a text file, such as sys.stdout."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class AccessLog:
+    """``add`` is synchronous and cheap; ``run`` writes until it is cancelled, then writes what is left."""
+
+    def __init__(self, sink: Sink, queue_lines: int = QUEUE_LINES) -> None:
+        self.dropped = 0
+        self._sink = sink
+        self._lines: deque[str] = deque()
+        self._limit = queue_lines
+        self._some = trio.Event()
+
+    def add(self, record: Record) -> None:
+        """Queue a line, or count it as dropped."""
+        if len(self._lines) >= self._limit:
+            self.dropped += 1
+            return
+        self._lines.append(line(record))
+        self._some.set()
+
+    async def run(self) -> None:
+        """Write for ever."""
+        try:
+            while True:
+                await self._some.wait()
+                await trio.sleep(GATHER_S)
+                await self._write()
+        finally:
+            with trio.move_on_after(STUCK_S, shield=True):
+                await self._write()
+
+    async def _write(self) -> None:
+        text = "".join(self._lines)
+        count = len(self._lines)
+        self._lines.clear()
+        self._some = trio.Event()
+        if not text:
+            return
+        try:
+            await trio.to_thread.run_sync(self._put, text, abandon_on_cancel=True)
+        except (OSError, ValueError):  # a full disk, a closed pipe: the log is lost, the service is not
+            self.dropped += count
+
+    def _put(self, text: str) -> None:
+        self._sink.write(text)
+        self._sink.flush()
+
+
+def line(record: Record) -> str:
+    """The record as one line of JSON. Escapes make sure that no value can begin a line of its own."""
+    fields = asdict(record)
+    for name in ("duration_ms", "upstream_ms"):
+        if fields[name] is not None:
+            fields[name] = round(fields[name], 3)
+    fields["time"] = round(record.time, 6)
+    return json.dumps({"kind": "access", **fields}, separators=(",", ":")) + "\n"

@@ -1,0 +1,66 @@
+"""Counters and gauges on a registry of their own. Labels are bounded: a route is named by its pattern, and a
+request that matched none has no route, so that no caller can make new time series."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from .record import Record
+from .status import Status
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """Everything ``/metrics`` shows. What others hold (status, log, pool) is read when somebody asks."""
+
+    def __init__(self, status: Status, clock: Callable[[], float]) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._requests = Counter(
+            "sidegate_requests", "Exchanges that ended", ("status_class", "reason", "route"), registry=registry
+        )
+        self._duration = Histogram(
+            "sidegate_request_duration_seconds", "From first byte to last", buckets=_SECONDS, registry=registry
+        )
+        self._upstream = Histogram(
+            "sidegate_upstream_duration_seconds",
+            "From forwarding to response head",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._incomplete = Counter("sidegate_responses_cut", "Responses cut before their end", registry=registry)
+        self._received = Counter("sidegate_received_bytes", "Bytes from callers", registry=registry)
+        self._sent = Counter("sidegate_sent_bytes", "Bytes to callers", registry=registry)
+        self.gauge("sidegate_snapshot_version", "Version in force; 0: none", lambda: _version(status))
+        self.gauge("sidegate_snapshot_age_seconds", "Since control issued it", lambda: _age(status, clock()))
+        self.gauge("sidegate_control_connected", "1 while the push socket is up", lambda: status.control_connected)
+        self.gauge("sidegate_ready", "1 while /ready says so", lambda: status.ready)
+        self.gauge("sidegate_draining", "1 while draining", lambda: status.draining)
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Show what ``read`` returns at the time of asking."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def finished(self, record: Record) -> None:
+        """Count one exchange."""
+        self._requests.labels(f"{record.status // 100}xx", record.reason, record.route).inc()
+        self._duration.observe(record.duration_ms / 1000)
+        if record.upstream_ms is not None:
+            self._upstream.observe(record.upstream_ms / 1000)
+        if not record.complete:
+            self._incomplete.inc()
+        self._received.inc(record.bytes_in)
+        self._sent.inc(record.bytes_out)
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+def _version(status: Status) -> float:
+    return status.snapshot.version if status.snapshot else 0
+
+
+def _age(status: Status, now: float) -> float:
+    return max(0.0, now - status.snapshot.issued_at) if status.snapshot else 0.0

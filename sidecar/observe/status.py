@@ -1,0 +1,52 @@
+"""How the sidecar stands, in one place: the link and the app write it, the admin endpoint and metrics read it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sidecar.contract.snapshot import Snapshot
+
+Source = Literal["none", "control", "last-good", "file"]
+
+
+@dataclass(slots=True)
+class Status:
+    """Written by whoever knows, synchronously, so that a reader between two awaits sees one state. ``since`` is when
+    ``control_connected`` last changed, in unix seconds; ``control_error`` is for people and holds no secret."""
+
+    service: str
+    since: float = 0.0
+    snapshot: Snapshot | None = None
+    snapshot_source: Source = "none"
+    control_connected: bool = False
+    control_error: str = ""
+    draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Should callers come here?"""
+        return self.snapshot is not None and not self.draining
+
+    def use(self, snapshot: Snapshot, source: Source) -> None:
+        """This snapshot is in force now."""
+        self.snapshot, self.snapshot_source = snapshot, source
+
+    def control(self, connected: bool, now: float, error: str = "") -> None:
+        """The link's state, at a change or a new error."""
+        if connected != self.control_connected:
+            self.since = now
+        self.control_connected, self.control_error = connected, error
+
+    def report(self, now: float) -> dict[str, object]:
+        """What ``/ready`` tells."""
+        snapshot = self.snapshot
+        return {
+            "ready": self.ready,
+            "service": self.service,
+            "version": snapshot.version if snapshot else None,
+            "snapshot_age_s": round(max(0.0, now - snapshot.issued_at), 3) if snapshot else None,
+            "source": self.snapshot_source,
+            "control": "connected" if self.control_connected else "disconnected",
+            "since": self.since,
+            "last_error": self.control_error,
+            "draining": self.draining,
+        }
