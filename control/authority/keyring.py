@@ -1,14 +1,17 @@
-"""The token signing keys as stored. Every function works in the caller's transaction, which is also where the
+"""The token signing keys as stored. All but the signer works in the caller's transaction, which is also where the
 version, the snapshots and the audit row of the change are written.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from control.errors import Conflict, NotFound
+from control.store import Database
 from control.store.tables import SigningKeyRow
 
 from . import signing_keys
@@ -118,3 +121,26 @@ def _info(row: SigningKeyRow) -> KeyInfo:
     return KeyInfo(
         row.kid, row.algorithm, state, row.public_jwk, row.version, row.created_at, row.activated_at, row.retired_at
     )
+
+
+class Signer:
+    """The active key, kept ready for use. ``forget`` after every change to the keys; thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._lock = database, threading.Lock()
+        self._active: tuple[str, Algorithm, PrivateKey] | None = None
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """An access token of these claims."""
+        # Read and kept under the lock, so that no key read before a change can be put back after ``forget``.
+        with self._lock:
+            if self._active is None:
+                with self._database.read() as session:
+                    self._active = active_key(session)
+            kid, algorithm, key = self._active
+        return signing_keys.sign(key, algorithm, kid, claims)
+
+    def forget(self) -> None:
+        """The keys have changed: look again before the next token."""
+        with self._lock:
+            self._active = None

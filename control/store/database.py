@@ -7,6 +7,7 @@ lock, since administrators' changes are rare and worth putting in a row.
 """
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._writer = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -38,7 +40,10 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """The only writer until the block ends: committed then, or rolled back if it raises."""
-        with self._engine.connect().execution_options(sidegate_write=True) as connection, connection.begin():
+        # Threads wait here, before they take a connection: whoever waits for the database's own lock holds one, and
+        # enough of them would leave none for the writer that they wait for.
+        options = {"sidegate_write": True}
+        with self._writer, self._engine.connect().execution_options(**options) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITER_LOCK})
             with Session(connection) as session:

@@ -1,0 +1,123 @@
+"""How a change is made: one transaction that holds the new version, what the change is about, every service's signed
+snapshot and the audit row. All of it is committed, or none; listeners are told after the commit.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from control.errors import ControlError
+from control.policy import Policy, PolicyErrors, load
+from control.store import Database
+from control.store.audit import record
+from sidecar.contract.envelope import Sealed
+
+from . import versions
+from .publication import Publication
+from .versions import Kind, Version
+
+SYSTEM = "system"
+"""The actor of what nobody asked for."""
+_log = logging.getLogger("control.mesh")
+
+PolicyChoice = Callable[[Session, Version | None], str | None]
+"""Which policy the next version is of, given the newest one: a policy's id, or None."""
+
+
+def same_policy(_session: Session, last: Version | None) -> str | None:
+    """The next version is of the policy in force."""
+    return None if last is None else last.policy_id
+
+
+class Ledger:
+    """The versions, and what sidecars get of each. Thread-safe."""
+
+    def __init__(self, database: Database, publication: Publication, clock: Callable[[], float]) -> None:
+        self.database, self.publication, self.clock = database, publication, clock
+        self._listeners: list[Callable[[int], None]] = []
+        self._parsed: tuple[str, Policy] | None = None
+
+    @contextmanager
+    def change(
+        self, kind: Kind, actor: str, note: str = "", policy: PolicyChoice = same_policy
+    ) -> Iterator[tuple[Session, Version]]:
+        """Make the next version. What the block does to the session belongs to it, and shows in its snapshots."""
+        with self.database.write() as session:
+            policy_id = policy(session, versions.newest(session))
+            version = versions.append(session, kind, policy_id, actor, self.clock(), note)
+            yield session, version
+            in_force = self.policy_of(session, version)
+            if in_force is not None:
+                self.publication.publish(session, version, in_force)
+            record(session, self.clock(), actor, kind, f"version {version.version}", note=note)
+        self.announce(version.version)
+
+    def current(self) -> Version | None:
+        """The version in force."""
+        with self.database.read() as session:
+            return versions.newest(session)
+
+    def policy_in_force(self) -> Policy | None:
+        """The policy of the version in force."""
+        with self.database.read() as session:
+            version = versions.newest(session)
+            return None if version is None else self.policy_of(session, version)
+
+    def policy_of(self, session: Session, version: Version) -> Policy | None:
+        """The policy of ``version``, parsed once for as long as it stays the same."""
+        if version.policy_id is None:
+            return None
+        parsed = self._parsed
+        if parsed is None or parsed[0] != version.policy_id:
+            stored = versions.policy_at(session, version.version)
+            parsed = (version.policy_id, load(stored.source, stored.files, stored.env))
+            self._parsed = parsed
+        return parsed[1]
+
+    def sealed_for(self, service: str) -> Sealed | None:
+        """The signed snapshot in force for ``service``, made now if it is the first time that it is asked for; None
+        while there is no policy."""
+        with self.database.read() as session:
+            version = versions.newest(session)
+            if version is None or version.policy_id is None:
+                return None
+            sealed = self.publication.stored(session, version, service)
+        if sealed is not None:
+            return sealed
+        with self.database.write() as session:
+            version = versions.newest(session)
+            assert version is not None, "versions are never taken back"
+            policy = self.policy_of(session, version)
+            assert policy is not None, "once there is a policy, every version is of one"
+            stored = self.publication.stored(session, version, service)
+            return stored or self.publication.add(session, version, policy, service)
+
+    def refresh(self) -> None:
+        """At start: if the snapshots would come out otherwise now (a secret in control's environment, its public URL
+        or its own code has changed), make a version of it. If they would not come out at all, those that are stored
+        stay in force: a restart takes nothing away from the sidecars."""
+        try:
+            with self.database.read() as session:
+                version = versions.newest(session)
+                policy = None if version is None else self.policy_of(session, version)
+                stale = (
+                    version is not None and policy is not None and self.publication.is_stale(session, version, policy)
+                )
+            if stale:
+                with self.change("inputs", SYSTEM, "control's environment or version has changed"):
+                    pass
+        except (PolicyErrors, ControlError) as error:
+            _log.error("the policy in force can no longer be compiled, its stored snapshots stay: %s", error)
+
+    def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        """Call ``callback`` with the newest version after each change, in the thread that made it; a call may be late
+        or needless, so that it means "look again". Returns what ends it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def announce(self, version: int) -> None:
+        """Tell the listeners."""
+        for listener in tuple(self._listeners):
+            listener(version)

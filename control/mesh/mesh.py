@@ -1,0 +1,293 @@
+"""All that control can do to a mesh, as one object. Synchronous and thread-safe: the API calls it from worker threads.
+
+Knows nothing of HTTP, trio or sockets.
+"""
+
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from control.authority.authority import Authority, open_authority
+from control.authority.certificates import SERVER_DAYS
+from control.authority.keyring import KeyInfo, Signer
+from control.authority.signing_keys import Algorithm, algorithm_named
+from control.errors import Conflict, NotFound
+from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
+from control.identity.metadata import metadata
+from control.policy import Policy, PolicyErrors, audience_of, check, load
+from control.store import Database, open_database
+from control.store.audit import AuditEntry, newest, record
+from sidecar.authz.evaluator import Decision, Evaluator, RequestFacts
+from sidecar.contract.snapshot import decode
+
+from . import revocations, versions
+from .enrolment import Enrolment, JoinTokenInfo
+from .keys import Keys
+from .ledger import Ledger
+from .publication import Publication
+from .revocations import RevocationInfo
+from .versions import StoredPolicy, Version
+
+NO_POLICY_TRUST_DOMAIN = "mesh.internal"
+"""In the certificate of a sidecar that joins before any policy has named a trust domain."""
+_HALF_A_SERVER_CERTIFICATE_S = SERVER_DAYS * 86_400 // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the sidecar of ``service`` decides under ``version``, and how it gets there."""
+
+    version: int
+    service: str
+    decision: Decision
+    steps: list[str]
+
+
+class Mesh:
+    """One mesh: its policy, keys, revocations, applications, operators and sidecars."""
+
+    def __init__(
+        self,
+        database: Database,
+        authority: Authority,
+        issuer_url: str,
+        secrets: Callable[[str], str | None],
+        clock: Callable[[], float],
+        token_lifetime_s: int,
+        token_algorithm: Algorithm,
+    ) -> None:
+        self._database, self._authority, self._clock = database, authority, clock
+        self._issuer_url, self._secrets = issuer_url, secrets
+        self._publication = Publication(authority, issuer_url, secrets)
+        self._ledger = Ledger(database, self._publication, clock)
+        signer = Signer(database)
+        self._keys = Keys(self._ledger, signer, token_algorithm)
+        self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
+        self.applications, self.operators = Applications(database, clock), Operators(database, clock)
+        self._tokens = AccessTokens(issuer_url, self._audiences, signer.sign, clock, token_lifetime_s)
+        self._endpoint = TokenEndpoint(self.applications, self._tokens)
+        self._server: tuple[ssl.SSLContext, float] | None = None
+        self._server_lock = threading.Lock()
+        self._offer()
+        self._keys.ensure()
+        self._ledger.refresh()
+
+    def _offer(self) -> None:
+        """What a part does by itself is offered as it is."""
+        self.ca_der, self.signing_public_key = self._authority.ca_der, self._authority.signing_public_key
+        self.current, self.sealed_for = self._ledger.current, self._ledger.sealed_for
+        self.subscribe = self._ledger.subscribe
+        self.jwks, self.revoke_key = self._keys.jwks, self._keys.revoke
+        self.join_tokens, self.revoke_join_token = self._enrolment.join_tokens, self._enrolment.revoke_join_token
+        self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
+        self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
+        self.sidecars, self.is_admitted = self._enrolment.sidecars, self._enrolment.is_admitted
+        self.handle_token_request = self._endpoint.handle
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._database.close()
+
+    def push(
+        self,
+        source: str,
+        files: Mapping[str, str],
+        env: Mapping[str, str],
+        actor: str,
+        *,
+        note: str = "",
+        expected_version: int | None = None,
+    ) -> Version:
+        """Put a policy in force. PolicyErrors if it is not sound or fails its own tests; Conflict if
+        ``expected_version`` (0: none yet) is no longer the newest."""
+        self._check(load(source, files, env))
+
+        def choose(session: Session, last: Version | None) -> str:
+            if expected_version is not None and expected_version != (last.version if last else 0):
+                raise Conflict(f"version {expected_version} is not the newest one")
+            return versions.add_policy(session, source, files, env, actor, self._clock())
+
+        with self._ledger.change("push", actor, note, choose) as (_, version):
+            return version
+
+    def rollback(self, version: int, actor: str) -> Version:
+        """Put the policy of ``version`` in force again, as a new version; NotFound."""
+
+        def choose(session: Session, _last: Version | None) -> str:
+            return versions.policy_at(session, version).id
+
+        with self._ledger.change("rollback", actor, f"to version {version}", choose) as (_, made):
+            return made
+
+    def history(self, limit: int = 50, before: int | None = None) -> list[Version]:
+        """The newest versions (older than ``before``), newest first."""
+        with self._database.read() as session:
+            return versions.history(session, limit, before)
+
+    def policy(self, version: int | None = None) -> StoredPolicy:
+        """The policy of a version, or the one in force; NotFound."""
+        with self._database.read() as session:
+            return versions.policy_at(session, version)
+
+    def explain(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Explanation:
+        """What that service's sidecar decides about a request, found by the sidecar's own code; NotFound."""
+        sealed = self._ledger.sealed_for(service)
+        if sealed is None:
+            raise NotFound("there is no policy yet")
+        lines = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        if token is not None:
+            lines.append((b"authorization", b"Bearer " + token.encode()))
+        snapshot = decode(sealed.payload)
+        steps: list[str] = []
+        decision = Evaluator(snapshot).evaluate(RequestFacts(method, path.encode(), lines), self._clock(), steps)
+        return Explanation(snapshot.version, service, decision, steps)
+
+    def revoke(
+        self,
+        by: str,
+        value: str,
+        actor: str,
+        *,
+        issuer: str | None = None,
+        before: int | None = None,
+        until: int | None = None,
+    ) -> Version:
+        """Make tokens not count any more: the one with a ``jti``, or all of a ``subject``, a ``client`` (an
+        application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` (now) or earlier."""
+        if by == "client":
+            value = self._client_id(value)
+        name, own = self._issuer_named(issuer)
+        revocation = revocations.revocation(name, by, value, self._clock(), own=own, before=before, until=until)
+        with self._ledger.change("revocation", actor, f"{by} {value}".strip()) as (session, version):
+            revocations.add(session, revocation, version.version, self._clock())
+        return version
+
+    def revocations(self) -> list[RevocationInfo]:
+        """Those that can still name a token."""
+        with self._database.read() as session:
+            return revocations.in_force(session, self._clock())
+
+    def keys(self) -> list[KeyInfo]:
+        """The token signing keys, oldest first."""
+        return self._keys.infos()
+
+    def rotate_keys(self, actor: str, algorithm: str | None = None) -> Version:
+        """Prepare the next signing key; Conflict while one is waiting."""
+        return self._keys.rotate(actor, algorithm)
+
+    def advance_keys(self, in_force: int | None) -> list[Version]:
+        """To be called every few seconds: see ``Keys.advance``. Renews the server certificate in passing."""
+        with self._server_lock:
+            if self._server is not None and self._clock() >= self._server[1] + _HALF_A_SERVER_CERTIFICATE_S:
+                self._server = (self._server[0], self._clock())
+                self._authority.renew_server_certificate(self._server[0], self._clock())
+        return self._keys.advance(in_force)
+
+    def metadata(self) -> dict[str, object]:
+        """RFC 8414."""
+        return metadata(self._issuer_url)
+
+    def issue(
+        self,
+        application: str,
+        actor: str,
+        *,
+        scopes: Sequence[str] | None = None,
+        services: Sequence[str] | None = None,
+        lifetime_s: int | None = None,
+    ) -> IssuedToken:
+        """A token for an application, at an operator's wish; NotFound, Invalid."""
+        asked = None if services is None else self._tokens.audiences_of(services)
+        found = self.applications.get(application)
+        issued = self._tokens.issue(found, scopes=scopes, audiences=asked, lifetime_s=lifetime_s)
+        with self._database.write() as session:
+            detail = {"jti": issued.token_id, "scope": issued.scope, "expires_at": issued.expires_at}
+            record(session, self._clock(), actor, "token.issue", found.name, **detail)
+        return issued
+
+    def create_join_token(
+        self, service: str, actor: str, *, uses: int = 1, lifetime_s: int = 3600
+    ) -> tuple[JoinTokenInfo, str]:
+        """A join token and its text, shown once."""
+        return self._enrolment.create_join_token(service, actor, uses, lifetime_s)
+
+    def revoke_sidecar(self, sidecar_id: str, actor: str) -> None:
+        """Take a sidecar out of the mesh; listeners are told, so that it is disconnected."""
+        self._enrolment.revoke_sidecar(sidecar_id, actor)
+        current = self._ledger.current()
+        self._ledger.announce(current.version if current else 0)
+
+    def server_context(self) -> ssl.SSLContext:
+        """TLS for the push socket: the same context each time, its certificate renewed while it is used."""
+        with self._server_lock:
+            if self._server is None:
+                self._server = (self._authority.server_context(self._clock()), self._clock())
+            return self._server[0]
+
+    def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """The newest administrative changes, newest first."""
+        with self._database.read() as session:
+            return newest(session, limit)
+
+    def _check(self, policy: Policy) -> None:
+        with self._database.read() as session:
+            own = self._publication.own_issuer(session)
+        report = check(policy, now=int(self._clock()), own=own, secrets=self._secrets)
+        if not report.ok:
+            raise PolicyErrors(list(report.problems))
+
+    def _trust_domain(self) -> str:
+        policy = self._ledger.policy_in_force()
+        return NO_POLICY_TRUST_DOMAIN if policy is None else policy.trust_domain
+
+    def _audiences(self) -> Mapping[str, str]:
+        policy = self._ledger.policy_in_force()
+        if policy is None:
+            return {}
+        return {service: audience_of(policy.trust_domain, service) for service in policy.service_names}
+
+    def _issuer_named(self, name: str | None) -> tuple[str, bool]:
+        policy = self._ledger.policy_in_force()
+        if policy is None:
+            raise NotFound("there is no policy yet, and so no issuer whose tokens count")
+        for issuer in policy.issuers:
+            if (name is None and issuer.builtin) or issuer.name == name:
+                return issuer.name, issuer.builtin
+        raise NotFound("the policy has no built-in issuer" if name is None else f"there is no issuer {name[:100]!r}")
+
+    def _client_id(self, key: str) -> str:
+        try:
+            return self.applications.get(key).client_id
+        except NotFound:
+            return key  # one that was removed, or a client of another issuer
+
+
+def open_mesh(
+    data: Path,
+    public_url: str,
+    *,
+    database: str | None = None,
+    secrets: Callable[[str], str | None] = os.environ.get,
+    clock: Callable[[], float] = time.time,
+    token_lifetime_s: int = 900,
+    token_algorithm: str = "ES256",
+) -> Mesh:
+    """The mesh kept in ``data`` (or in the database of that URL), made now if there is none."""
+    store = open_database(data, database)
+    with store.write() as session:
+        authority = open_authority(session, clock())
+    algorithm = algorithm_named(token_algorithm)
+    return Mesh(store, authority, public_url.rstrip("/"), secrets, clock, token_lifetime_s, algorithm)
