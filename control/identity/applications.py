@@ -129,6 +129,8 @@ class Applications:
 
 
 def _find(session: Session, key: str) -> ApplicationRow:
+    if not key.isprintable():  # nor, then, storable
+        raise NotFound("there is no such application")
     columns = (ApplicationRow.name, ApplicationRow.id, ApplicationRow.client_id)
     rows = session.scalars(select(ApplicationRow).where(or_(*(column == key for column in columns)))).all()
     if len(rows) != 1:

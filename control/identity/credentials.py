@@ -19,7 +19,7 @@ def new_secret(prefix: str) -> str:
 
 def hash_of(secret: str | bytes) -> bytes:
     """What is kept of it."""
-    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass") if isinstance(secret, str) else secret).digest()
 
 
 def matches(secret: str | bytes, kept: bytes) -> bool:

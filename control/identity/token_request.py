@@ -76,20 +76,22 @@ def basic_user(authorization: str) -> str | None:
     if scheme.lower() != "basic":
         return None
     try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+        user, colon, _ = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return decoded.partition(":")[0]
+    return user if colon else None
 
 
 class AuthlibRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     """The same as Authlib wants it."""
 
     def __init__(self, request: TokenRequest) -> None:
-        readable = request.authorization is not None and basic_user(request.authorization) is not None
         # Authlib refuses plain http by the URI. Whether TLS ends here or before us is not its to know, so it gets
-        # a URI that says https; a credential that cannot be decoded is not given to it at all.
-        super().__init__("POST", "https://token.invalid/", headers=_headers(request.authorization, readable))
+        # a URI that says https; a credential that cannot be read is not given to it at all, since it would raise.
+        headers = {}
+        if request.authorization is not None and basic_user(request.authorization) is not None:
+            headers["Authorization"] = request.authorization
+        super().__init__("POST", "https://token.invalid/", headers=headers)
         self.payload = BasicOAuth2Payload(dict(request.parameters))
         self.resources = request.resources
 
@@ -98,7 +100,3 @@ class AuthlibRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no typ
         """The parameters of the body."""
         parameters: Mapping[str, str] = self.payload.data
         return parameters
-
-
-def _headers(authorization: str | None, readable: bool) -> dict[str, str]:
-    return {"Authorization": authorization} if authorization is not None and readable else {}

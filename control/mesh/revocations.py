@@ -40,7 +40,7 @@ def revocation(
     """The entry that was asked for; Invalid if it names nothing. ``own``: of an issuer whose longest token we know."""
     if by not in ("jti", "subject", "client", "issuer"):
         raise Invalid("tokens are revoked by jti, subject, client or issuer")
-    if (by == "issuer") != (value == "") or len(value) > MAX_VALUE:
+    if (by == "issuer") != (value == "") or len(value) > MAX_VALUE or not value.isprintable():
         raise Invalid(f"that is no {by} to revoke by")
     named = FOR_GOOD if by == "jti" else int(now) if before is None else before
     last_issued = int(now) if by == "jti" else max(named, int(now))
