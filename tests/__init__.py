@@ -1,0 +1,1 @@
+"""The suite mirrors both packages; ``attacks``, ``fuzz`` and ``stories`` go across them."""

@@ -1,0 +1,1 @@
+"""Known attacks, one test or one table row each."""

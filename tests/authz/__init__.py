@@ -1,0 +1,1 @@
+"""May they: tests of ``sidecar.authz``."""
