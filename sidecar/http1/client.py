@@ -5,7 +5,7 @@
 Sending and receiving may run side by side: a service may answer before it has read everything.
 """
 
-import socket
+import select
 
 import trio
 
@@ -145,14 +145,9 @@ class ClientConnection:
             stream = stream.transport_stream
         if not isinstance(stream, trio.SocketStream):
             return False
-        try:
-            with socket.socket(fileno=socket.dup(stream.socket.fileno())) as probe:
-                probe.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
+        poll = select.poll()
+        poll.register(stream.socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     async def _write(self, data: bytes) -> None:
         try:

@@ -92,6 +92,15 @@ class ServerConnection:
         if line_end >= max(0, seen - 1):
             parse_request_line(bytes(buffer[:line_end]))
 
+    async def wait_until_gone(self) -> None:
+        """Return when the client has closed its side; not before, and not if it sends more requests first."""
+        try:
+            gone = not self.wire.buffer and not await self.wire.fill(float("inf"))
+        except trio.BrokenResourceError:
+            gone = True
+        if not gone:
+            await trio.sleep_forever()
+
     @property
     def request_finished(self) -> bool:
         """Is the whole request read?"""
@@ -109,7 +118,7 @@ class ServerConnection:
                 return data
             if self.request_finished:
                 break
-            await self._send_continue()
+            await self.ask_for_body()
             try:
                 if not await self.wire.fill(self._timeouts.body_idle_s):
                     raise DisconnectedError("the client left in the middle of its body")
@@ -131,8 +140,10 @@ class ServerConnection:
             self._owes_continue = False
         return data
 
-    async def _send_continue(self) -> None:
-        if self._owes_continue and not self.responding:
+    async def ask_for_body(self) -> None:
+        """Send the 100 that the client waits for, if it does (RFC 9110 section 10.1.1). To be called before another
+        task may write a response."""
+        if self._owes_continue and not self.responding and not self.wire.buffer:
             self._owes_continue = False
             await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 

@@ -1,0 +1,12 @@
+"""One exchange from head to last byte. Decisions come from authz, bytes from http1; here they meet.
+
+``proxy``       connections in, exchanges one after the other, drain
+``exchange``    one request and its response, read top to bottom
+``gate``        the snapshot in force, as something that decides
+``forwarding``  the head that the service gets, and the one that the caller gets back
+``identity``    the principal as headers
+``refusals``    a reason as a response: status, headers, problem document
+``ids``         decision, request and trace ids from one source of randomness
+``upstream``    where the service is and how to reach it
+``pool``        connections to it that can be used again
+"""

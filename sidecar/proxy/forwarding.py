@@ -1,0 +1,133 @@
+"""Heads rewritten, each in one pass: what the service gets of the caller's, and what the caller gets back.
+
+Hop-by-hop fields end here (RFC 9110 section 7.6.1). Whatever a service may trust (``X-Auth-*``, the headers that
+the policy sets, ``X-Forwarded-*``) is removed as received and set anew, on every route and in every spelling: many
+servers read ``_`` as ``-``.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sidecar.authn.principal import Principal
+from sidecar.authz.evaluator import Decision
+from sidecar.contract.reasons import Reason
+from sidecar.contract.snapshot import Forward
+from sidecar.contract.strict import ContractError
+from sidecar.http1.errors import RequestError
+from sidecar.http1.fields import TOKEN, Headers, tokens, values
+from sidecar.http1.request import RequestHead
+
+from .identity import claim_headers, identity_headers
+from .ids import Ids
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+    }
+)
+_SET_HERE = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"expect",
+        b"x-request-id",
+        b"traceparent",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"via",
+    }
+)
+_NOT_FOR_CONNECTION = frozenset({b"host", b"content-length", b"authorization", b"x-request-id"})
+_IDENTITY = b"x-auth-"
+_NAME = re.compile(TOKEN.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedHead:
+    """What is sent to the service. Framing headers are added by the connection."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    request_id: bytes
+
+
+def check_policy(policy: Forward) -> None:
+    """ContractError if the policy sets a header that is none, or one that is set or removed here."""
+    for name, _ in policy.headers:
+        plain = name.lower().replace("_", "-").encode("ascii", "replace")
+        reserved = plain in HOP_BY_HOP | _SET_HERE | {b"authorization"} or plain.startswith(_IDENTITY)
+        if reserved or not _NAME.fullmatch(name):
+            raise ContractError("bad_forward", f"forward.headers: {name[:40]!r} cannot be set by a policy")
+
+
+def connection_options(head: RequestHead) -> frozenset[bytes]:
+    """The fields that ``Connection`` names and that must not go on; RequestError if it names one that we or the
+    service rely on, since an intermediary could be made to lose it so."""
+    options = frozenset(tokens(head.headers, b"connection"))
+    for option in options:
+        if option in _NOT_FOR_CONNECTION or option.replace(b"_", b"-").startswith(_IDENTITY):
+            raise RequestError(Reason.MALFORMED_REQUEST, f"Connection names {option[:40]!r}")
+    return options
+
+
+def forward_request(
+    head: RequestHead,
+    options: frozenset[bytes],
+    decision: Decision,
+    policy: Forward,
+    peer: str,
+    authority: bytes,
+    ids: Ids,
+) -> ForwardedHead:
+    """The service's head for an allowed request; UnsafeClaim if the principal cannot be written down.
+    ``authority`` stands in for the Host that HTTP/1.0 may lack."""
+    principal, headers = decision.principal, head.headers
+    dropped = HOP_BY_HOP | _SET_HERE | options | _policy_names(policy)
+    if principal is not None and policy.token == "strip":
+        dropped |= {b"authorization"}
+    request_id = ids.request_id(values(headers, b"x-request-id"))
+    host = head.host or authority
+    fields = [(b"host", host)]
+    for name, value in headers:
+        plain = name.replace(b"_", b"-")
+        if plain not in dropped and name not in dropped and not plain.startswith(_IDENTITY):
+            fields.append((name, value))
+    if principal is not None:
+        fields += _principal_fields(principal, policy)
+    fields += [
+        (b"x-request-id", request_id),
+        (b"traceparent", ids.traceparent(values(headers, b"traceparent"))),
+        (b"x-forwarded-for", b", ".join([*values(headers, b"x-forwarded-for"), peer.encode("ascii", "replace")])),
+        (b"x-forwarded-proto", b"http"),
+        (b"x-forwarded-host", host),
+        (b"via", b", ".join([*values(headers, b"via"), head.version + b" sidegate"])),
+    ]
+    if decision.target is None:
+        raise AssertionError("an allowed request without a target")
+    return ForwardedHead(head.method, decision.target.forward(), fields, request_id)
+
+
+def _policy_names(policy: Forward) -> frozenset[bytes]:
+    return frozenset(name.lower().replace("_", "-").encode("ascii") for name, _ in policy.headers)
+
+
+def _principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes, bytes]]:
+    return identity_headers(principal) + claim_headers(principal, policy.headers)
+
+
+def response_headers(headers: Headers, *, keep_length: bool) -> list[tuple[bytes, bytes]]:
+    """The caller's head from the service's. ``keep_length``: the response has no body and its Content-Length is that
+    of another (HEAD, 304); otherwise the connection adds its own."""
+    dropped = HOP_BY_HOP | frozenset(tokens(headers, b"connection"))
+    length = b"content-length"
+    return [(n, v) for n, v in headers if (keep_length if n == length else n not in dropped)]

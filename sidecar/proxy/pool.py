@@ -1,0 +1,87 @@
+"""Connections to the service: the one used last is used next, so that the others can age and go."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from sidecar.contract.reasons import Reason
+from sidecar.http1.client import ClientConnection
+from sidecar.http1.errors import UpstreamError
+from sidecar.http1.limits import Limits, Timeouts
+
+from .upstream import Upstream
+
+
+class Pool:
+    """``open`` counts every connection, ``idle`` those that wait."""
+
+    def __init__(self, upstream: Upstream, timeouts: Timeouts, limits: Limits) -> None:
+        self.open = 0
+        self._upstream = upstream
+        self._timeouts = timeouts
+        self._limits = limits
+        self._idle: list[ClientConnection] = []
+
+    @property
+    def idle(self) -> int:
+        """How many wait to be used again."""
+        return len(self._idle)
+
+    @asynccontextmanager
+    async def connection(self, *, fresh: bool = False) -> AsyncIterator[ClientConnection]:
+        """A connection for one exchange, a new one if it must be ``fresh``. Afterwards it is kept if both sides
+        finished cleanly, and closed otherwise. UpstreamError if there is none to be had."""
+        connection = None if fresh else await self._idle_one()
+        if connection is None:
+            connection = await self._connect()
+        try:
+            yield connection
+        finally:
+            await self._put(connection)
+
+    async def _idle_one(self) -> ClientConnection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not self._expired(connection) and not connection.gone():
+                return connection
+            await self._close(connection)
+        return None
+
+    async def _connect(self) -> ClientConnection:
+        if self.open >= self._limits.upstream_connections:
+            if not self._idle:
+                raise UpstreamError(Reason.OVERLOADED, "too many connections to the service")
+            await self._close(self._idle.pop(0))
+        self.open += 1
+        try:
+            with trio.fail_after(self._timeouts.connect_s):
+                stream = await self._upstream.connect()
+        except BaseException as error:  # counted down whatever it was; what is no failure to connect goes on as it is
+            self.open -= 1
+            if isinstance(error, trio.TooSlowError):
+                raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "no connection in time") from error
+            if isinstance(error, OSError | trio.BrokenResourceError):
+                raise UpstreamError(Reason.UPSTREAM_REFUSED, str(error)) from error
+            raise
+        return ClientConnection(stream, self._timeouts, self._limits, trio.current_time())
+
+    async def _put(self, connection: ClientConnection) -> None:
+        if connection.reusable and len(self._idle) < self._limits.idle_upstream and not self._expired(connection):
+            self._idle.append(connection)
+        else:
+            await self._close(connection)
+        while self._idle and self._expired(self._idle[0]):
+            await self._close(self._idle.pop(0))
+
+    def _expired(self, connection: ClientConnection) -> bool:
+        return trio.current_time() - connection.opened_at >= self._upstream.max_age_s
+
+    async def _close(self, connection: ClientConnection) -> None:
+        self.open -= 1
+        await connection.aclose()
+
+    async def aclose(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            await self._close(self._idle.pop())

@@ -1,0 +1,124 @@
+"""A reason as a response: one match, no default, so that a new reason does not compile without its answer.
+
+The problem document (RFC 9457) says what every caller may know: the status, the stable word, which decision and
+which snapshot. Why exactly is in the log, under the same ``decision_id``.
+"""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import assert_never
+
+from sidecar.authz.evaluator import Decision
+from sidecar.contract.reasons import Reason, status_of
+
+RETRY_AFTER_S = 1
+
+Extra = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """``detail`` is private. ``allow``: the methods of a 405; ``scope``: what a 403 challenge names."""
+
+    reason: Reason
+    detail: str = ""
+    allow: tuple[str, ...] = ()
+    scope: str = ""
+
+
+def refusal_of(decision: Decision) -> Refusal:
+    """A decision that is no, as a refusal."""
+    return Refusal(decision.reason, decision.detail, decision.allow_methods, decision.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A refusal ready to be sent."""
+
+    status: int
+    phrase: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+def answer(refusal: Refusal, decision_id: str, version: int | None) -> Answer:
+    """The response for ``refusal``. ``version``: of the snapshot that decided, if one did."""
+    status = HTTPStatus(status_of(refusal.reason))
+    sentence, extra = _words(refusal)
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": sentence,
+        "reason": refusal.reason.value,
+        "decision_id": decision_id,
+        "snapshot": version,
+    }
+    headers = ((b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *extra)
+    return Answer(status.value, status.phrase.encode(), headers, json.dumps(problem).encode() + b"\n")
+
+
+def _words(refusal: Refusal) -> tuple[str, Extra]:
+    """The public sentence, and the headers that belong to it."""
+    reason = refusal.reason
+    match reason:
+        case Reason.ALLOWED:
+            raise AssertionError("an allowed request was about to be refused")
+        case Reason.MALFORMED_REQUEST:
+            return "The request is not well-formed HTTP/1.1.", ()
+        case Reason.AMBIGUOUS_FRAMING:
+            return "The length of the request is ambiguous.", ()
+        case Reason.BAD_PATH:
+            return "The path cannot be read in one way only.", ()
+        case Reason.SEVERAL_CREDENTIALS:
+            return "The request has more than one credential.", ()
+        case Reason.MISSING_TOKEN:
+            # RFC 6750 section 3.1: no error code where no credential was sent.
+            return "A bearer token is needed.", ((b"www-authenticate", b"Bearer"),)
+        case Reason.INVALID_TOKEN | Reason.TOKEN_EXPIRED | Reason.TOKEN_REVOKED | Reason.UNPROVEN_TOKEN:
+            return "The token does not count here.", ((b"www-authenticate", b'Bearer error="invalid_token"'),)
+        case Reason.INSUFFICIENT_SCOPE:
+            return "The token lacks a scope.", ((b"www-authenticate", _scope_challenge(refusal.scope)),)
+        case Reason.CLAIMS_REFUSED:
+            return "The token's holder may not do this.", ()
+        case Reason.NO_ROUTE:
+            return "There is nothing here.", ()
+        case Reason.METHOD_NOT_ALLOWED:
+            return "The method is not offered here.", ((b"allow", ", ".join(refusal.allow).encode("ascii")),)
+        case Reason.REQUEST_TIMEOUT:
+            return "The request came too slowly.", ()
+        case Reason.BODY_TOO_LARGE:
+            return "The body is too large.", ()
+        case Reason.URI_TOO_LONG:
+            return "The request line is too long.", ()
+        case Reason.HEAD_TOO_LARGE:
+            return "The request's headers are too large, or too many.", ()
+        case Reason.UPSTREAM_REFUSED:
+            return "The service cannot be reached.", ()
+        case Reason.UPSTREAM_BROKE:
+            return "The service gave no valid response.", ()
+        case Reason.UPSTREAM_TIMEOUT:
+            return "The service did not respond in time.", ()
+        case Reason.NO_SNAPSHOT | Reason.STALE_SNAPSHOT:
+            return "There is no policy in force yet, or none fresh enough.", _RETRY
+        case Reason.KEYS_UNAVAILABLE:
+            return "The issuer's keys are not known yet.", _RETRY
+        case Reason.OVERLOADED:
+            return "Too much is going on.", _RETRY
+        case Reason.DRAINING:
+            return "This instance is going away.", _RETRY
+        case Reason.UNSUPPORTED_VERSION:
+            return "Only HTTP/1.1 and HTTP/1.0 are spoken here.", ()
+        case _:
+            assert_never(reason)
+
+
+_RETRY: Extra = ((b"retry-after", b"%d" % RETRY_AFTER_S),)
+
+
+def _scope_challenge(scope: str) -> bytes:
+    # RFC 6749 appendix A.4: scope tokens are visible ASCII without quotes and backslashes; others are not named.
+    if not scope or not all(" " <= character <= "~" and character not in '"\\' for character in scope):
+        return b'Bearer error="insufficient_scope"'
+    return f'Bearer error="insufficient_scope", scope="{scope}"'.encode("ascii")
