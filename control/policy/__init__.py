@@ -1,0 +1,48 @@
+"""The policy language: YAML -> a validated policy -> one snapshot for each service.
+
+``document``   YAML, its traps and its bounds; a line for every value
+``shape``      every key of the language (pydantic), and the JSON Schema
+``values``     durations, claim paths, names;  ``rules``  what is asked of claims, what a test expects
+``sentences``  what pydantic found, told to people;  ``problems``  Problem and PolicyErrors
+``model``      Policy, a frozen value
+``load``       text -> Policy, or every problem at once, by its sections: ``issuer_section``, ``service_section``
+               with ``shadow`` (routes that hide one another), ``tests_section``; ``findings`` is what they share
+``gather``     the files and variables that a policy refers to (the only part that reads a disk)
+``compile``    Policy -> Snapshot
+``check``      the file's own tests, through the sidecars' own evaluator
+``diff``       what a new policy changes, and where it allows more
+"""
+
+from .check import Report, TestResult, check, failed_report
+from .compile import OwnIssuer, audience_of, compile_snapshot
+from .diff import Change, changes, diff
+from .gather import Gathered, gather, referenced_env, referenced_files
+from .load import load
+from .model import Policy, PolicyIssuer, PolicyTest, ServicePolicy
+from .problems import PolicyErrors, Problem
+from .shape import json_schema
+
+__all__ = [
+    "Change",
+    "Gathered",
+    "OwnIssuer",
+    "Policy",
+    "PolicyErrors",
+    "PolicyIssuer",
+    "PolicyTest",
+    "Problem",
+    "Report",
+    "ServicePolicy",
+    "TestResult",
+    "audience_of",
+    "changes",
+    "check",
+    "compile_snapshot",
+    "diff",
+    "failed_report",
+    "gather",
+    "json_schema",
+    "load",
+    "referenced_env",
+    "referenced_files",
+]

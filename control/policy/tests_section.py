@@ -1,0 +1,62 @@
+"""The ``tests`` section: the file's own expectations, tied to its services and issuers. ``check`` runs them."""
+
+from collections.abc import Sequence
+
+from .findings import Findings
+from .model import PolicyTest
+from .problems import Path, quoted, suggestion
+from .shape import PolicyShape, TestShape
+
+
+class TestsSection:
+    """Reads the section of one policy."""
+
+    __test__ = False  # pytest: not a test class
+
+    def __init__(self, findings: Findings, shape: PolicyShape) -> None:
+        self._findings = findings
+        self._shape = shape
+
+    def read(self, shapes: Sequence[TestShape]) -> tuple[PolicyTest, ...]:
+        """The tests, in the order of the file."""
+        return tuple(self._test(number, shape) for number, shape in enumerate(shapes))
+
+    def _test(self, number: int, shape: TestShape) -> PolicyTest:
+        path: Path = ("tests", number)
+        services = tuple(self._shape.services)
+        if shape.service not in services:
+            told = f"{quoted(shape.service)} is no service here{suggestion(shape.service, services)}"
+            self._findings.problem((*path, "service"), told)
+        issuer, claims, expires_in_ms = "", None, None
+        if (token := shape.token) is not None:
+            issuer = self._issuer_of_test(shape, path)
+            claims = dict(token.model_extra or {})
+            if token.expired and token.expires_in is not None:
+                self._findings.problem((*path, "token"), "expired and expires_in say the same thing: write one")
+            expires_in_ms = -3_600_000 if token.expired else token.expires_in
+        who = "anonymous" if claims is None else f"sub {claims['sub']}" if "sub" in claims else "with a token"
+        return PolicyTest(
+            shape.name or f"{shape.service}: {shape.request.method} {shape.request.path} {who}",
+            shape.service,
+            shape.request.method,
+            shape.request.path,
+            shape.expect,
+            issuer,
+            claims,
+            expires_in_ms,
+            self._findings.line(path),
+        )
+
+    def _issuer_of_test(self, shape: TestShape, path: Path) -> str:
+        named = shape.token.issuer if shape.token else None
+        known = tuple(self._shape.issuers)
+        if named is not None:
+            self._findings.known_issuers([named], known, (*path, "token", "issuer"))
+            return named
+        service = self._shape.services.get(shape.service)
+        usual = known if service is None or service.issuers is None else tuple(service.issuers)
+        if len(usual) != 1:
+            told = f"say whose token it is: issuer: one of {', '.join(usual) or 'none'}"
+            self._findings.problem((*path, "token"), told)
+            return ""
+        return usual[0]
