@@ -20,11 +20,15 @@ class Status:
     control_connected: bool = False
     control_error: str = ""
     draining: bool = False
+    stale: bool = False
+    """Has control been silent for longer than ``max_staleness``?"""
+    staleness_s: float | None = None
+    """Seconds since control was last heard, where ``max_staleness`` is set."""
 
     @property
     def ready(self) -> bool:
         """Should callers come here?"""
-        return self.snapshot is not None and not self.draining
+        return self.snapshot is not None and not self.draining and not self.stale
 
     def use(self, snapshot: Snapshot, source: Source) -> None:
         """This snapshot is in force now."""
@@ -49,4 +53,6 @@ class Status:
             "since": self.since,
             "last_error": self.control_error,
             "draining": self.draining,
+            "stale": self.stale,
+            "staleness_s": None if self.staleness_s is None else round(self.staleness_s, 3),
         }

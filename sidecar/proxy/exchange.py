@@ -119,6 +119,8 @@ class Exchange:
         evaluator = shared.gate.evaluator
         if evaluator is None:
             return Refusal(Reason.NO_SNAPSHOT)
+        if shared.gate.closed_for is not None:
+            return Refusal(shared.gate.closed_for)
         facts = RequestFacts(head.method.decode("ascii"), head.target, head.headers)
         decision = evaluator.evaluate(facts, shared.clock())
         record.version = evaluator.snapshot.version

@@ -2,6 +2,7 @@
 because neither ever awaits in between."""
 
 from sidecar.authz.evaluator import Evaluator
+from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Snapshot
 
 from .forwarding import check_policy
@@ -12,6 +13,8 @@ class Gate:
 
     def __init__(self) -> None:
         self.evaluator: Evaluator | None = None
+        self.closed_for: Reason | None = None
+        """Set while nothing may pass although there is a snapshot: it is too old to be trusted."""
 
     @property
     def snapshot(self) -> Snapshot | None:
