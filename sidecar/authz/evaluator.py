@@ -48,7 +48,7 @@ class Decision:
     principal: Principal | None = None
     allow_methods: tuple[str, ...] = ()
     scope: str = ""
-    parameters: Mapping[str, str] = _NOTHING
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
