@@ -5,6 +5,7 @@
 ``signing_keys``  making a token signing key, its JWK, and signing with it
 ``keyring``       the token signing keys as stored: prepare, activate, retire, revoke
 ``authority``     the CA and the snapshot signing key as stored, opened once at start
+``push_tls``      the push socket's TLS context, its certificate renewed while in use
 
 No key, and nothing from which one could be made, is ever returned, printed or put into an error.
 """

@@ -1,13 +1,9 @@
 """The mesh's CA and the snapshot signing key: made at the first start, opened at every other.
 
-What leaves here is public or signed. The server certificate for the push socket lives in memory alone and is made
-anew at each start and before it grows old.
+What leaves here is public or signed.
 """
 
 import datetime as dt
-import ssl
-import tempfile
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -21,12 +17,10 @@ from sidecar.contract.envelope import Sealed, public_bytes, seal
 from . import certificates
 
 _CA_KEY, _CA_CERTIFICATE, _SNAPSHOT_KEY = "ca.key", "ca.certificate", "snapshot.key"
-_NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME: an expired certificate may knock, and control itself decides what that is good for."""
 
 
 class Authority:
-    """One mesh's CA and snapshot signing key. Thread-safe: nothing in it changes but the server certificate."""
+    """One mesh's CA and snapshot signing key. Thread-safe: nothing in it changes."""
 
     def __init__(
         self, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, snapshot_key: ed25519.Ed25519PrivateKey
@@ -61,30 +55,9 @@ class Authority:
             return False
         return True
 
-    def server_context(self, now: float) -> ssl.SSLContext:
-        """TLS for the push socket: 1.3, a client certificate of ours is welcome and not needed (a sidecar that joins
-        has none yet)."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_verify_locations(cadata=self.ca_der)
-        context.verify_mode = ssl.CERT_OPTIONAL
-        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
-        # No session tickets: every connection shows its certificate again.
-        context.num_tickets = 0
-        self.renew_server_certificate(context, now)
-        return context
-
-    def renew_server_certificate(self, context: ssl.SSLContext, now: float) -> None:
-        """Give ``context`` a new server certificate; handshakes from now on show it."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = certificates.sign_server(self._ca, self._ca_key, key.public_key(), now)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        # The ssl module reads keys from files only: a private directory for the length of one call.
-        with tempfile.TemporaryDirectory(prefix="control-") as directory:
-            file = Path(directory, "server.pem")
-            file.touch(mode=0o600)
-            file.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
-            context.load_cert_chain(file)
+    def sign_server(self, public_key: ec.EllipticCurvePublicKey, now: float) -> x509.Certificate:
+        """Control's own certificate for the push socket."""
+        return certificates.sign_server(self._ca, self._ca_key, public_key, now)
 
 
 def open_authority(session: Session, now: float) -> Authority:
@@ -105,8 +78,10 @@ def open_authority(session: Session, now: float) -> Authority:
         return Authority(ca, ca_key, snapshot_key)
     opened_ca = load_pem_private_key(_blob(session, _CA_KEY), password=None)
     opened_snapshot = load_pem_private_key(_blob(session, _SNAPSHOT_KEY), password=None)
-    assert isinstance(opened_ca, ec.EllipticCurvePrivateKey)
-    assert isinstance(opened_snapshot, ed25519.Ed25519PrivateKey)
+    if not isinstance(opened_ca, ec.EllipticCurvePrivateKey) or not isinstance(
+        opened_snapshot, ed25519.Ed25519PrivateKey
+    ):
+        raise AssertionError("the store holds keys that we did not make")
     return Authority(x509.load_der_x509_certificate(_blob(session, _CA_CERTIFICATE)), opened_ca, opened_snapshot)
 
 
@@ -121,5 +96,6 @@ def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
 
 def _blob(session: Session, name: str) -> bytes:
     row = session.get(SecretRow, name)
-    assert row is not None, f"the store has lost {name}"
+    if row is None:
+        raise AssertionError(f"the store has lost {name}")
     return row.blob

@@ -73,7 +73,8 @@ def prepare(session: Session, algorithm: Algorithm, version: int, now: float) ->
 def activate(session: Session, kid: str, now: float) -> None:
     """``kid`` signs from now on; the one that did retires."""
     row = _row(session, kid)
-    assert row.state == "prepared", f"a {row.state} key cannot become active"
+    if row.state != "prepared":
+        raise AssertionError(f"a {row.state} key cannot become active")
     for active in _rows(session):
         if active.state == "active":
             active.state, active.retired_at = "retiring", int(now)
@@ -101,12 +102,13 @@ def revoke(session: Session, kid: str, now: float) -> State:
 def active_key(session: Session) -> tuple[str, Algorithm, PrivateKey]:
     """What signs now: kid, algorithm, private key."""
     row = next(row for row in _rows(session) if row.state == "active")
-    assert row.private_pem is not None, "the active key has lost its private half"
+    if row.private_pem is None:
+        raise AssertionError("the active key has lost its private half")
     return row.kid, signing_keys.algorithm_named(row.algorithm), signing_keys.from_pem(row.private_pem)
 
 
 def _rows(session: Session) -> Sequence[SigningKeyRow]:
-    return session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at, SigningKeyRow.kid)).all()
+    return session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.version, SigningKeyRow.kid)).all()
 
 
 def _row(session: Session, kid: str) -> SigningKeyRow:

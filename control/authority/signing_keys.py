@@ -69,7 +69,8 @@ def to_pem(key: PrivateKey) -> bytes:
 def from_pem(pem: bytes) -> PrivateKey:
     """The reverse of ``to_pem``."""
     key = load_pem_private_key(pem, password=None)
-    assert isinstance(key, PrivateKey), "the store holds a key that we did not make"
+    if not isinstance(key, PrivateKey):
+        raise AssertionError("the store holds a key that we did not make")
     return key
 
 

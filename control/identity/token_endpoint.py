@@ -71,8 +71,9 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no ty
     def validate_requested_scope(self) -> None:
         """Ours to check, against what the application may have, when the token is made."""
 
-    def generate_token(self, scope: str | None = None, **_: object) -> dict[str, object]:
-        """The token response (RFC 6749 section 5.1)."""
+    def create_token_response(self) -> tuple[int, dict[str, object], list[tuple[str, str]]]:
+        """The token response (RFC 6749 section 5.1). Authlib's own would write the token into its debug log."""
+        scope: str | None = self.request.payload.scope
         scopes = None if scope is None else scope.split(" ")
         try:
             issued = self.server.tokens.issue(
@@ -81,12 +82,12 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no ty
         except Invalid as error:
             kind = InvalidScopeError if error.code == "invalid_scope" else _InvalidTargetError
             raise kind(str(error)) from error
-        token = {
+        token: dict[str, object] = {
             "access_token": issued.access_token,
             "token_type": "Bearer",
             "expires_in": issued.expires_at - issued.issued_at,
         }
-        return {**token, "scope": issued.scope} if issued.scope else token
+        return 200, {**token, "scope": issued.scope} if issued.scope else token, self.TOKEN_RESPONSE_HEADER
 
 
 class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types

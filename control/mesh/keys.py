@@ -25,7 +25,7 @@ class Keys:
         with self._ledger.database.read() as session:
             return keyring.all_keys(session)
 
-    def jwks(self) -> dict[str, object]:
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys (RFC 7517 section 5)."""
         with self._ledger.database.read() as session:
             return {"keys": list(keyring.published(session))}

@@ -88,9 +88,9 @@ class Ledger:
             return sealed
         with self.database.write() as session:
             version = versions.newest(session)
-            assert version is not None, "versions are never taken back"
-            policy = self.policy_of(session, version)
-            assert policy is not None, "once there is a policy, every version is of one"
+            policy = None if version is None else self.policy_of(session, version)
+            if version is None or policy is None:
+                raise AssertionError("once there is a policy, every version is of one")
             stored = self.publication.stored(session, version, service)
             return stored or self.publication.add(session, version, policy, service)
 

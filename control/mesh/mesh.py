@@ -5,29 +5,27 @@ Knows nothing of HTTP, trio or sockets.
 
 import os
 import ssl
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from control.authority.authority import Authority, open_authority
-from control.authority.certificates import SERVER_DAYS
 from control.authority.keyring import KeyInfo, Signer
+from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
 from control.errors import Conflict, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
-from control.policy import Policy, PolicyErrors, audience_of, check, load
+from control.policy import Policy, PolicyErrors, Problem, audience_of, check, load
 from control.store import Database, open_database
 from control.store.audit import AuditEntry, newest, record
-from sidecar.authz.evaluator import Decision, Evaluator, RequestFacts
-from sidecar.contract.snapshot import decode
 
 from . import revocations, versions
-from .enrolment import Enrolment, JoinTokenInfo
+from .enrolment import Enrolment
+from .explanation import Explanation, explained
+from .join_tokens import JoinTokenInfo, JoinTokens
 from .keys import Keys
 from .ledger import Ledger
 from .publication import Publication
@@ -36,17 +34,6 @@ from .versions import StoredPolicy, Version
 
 NO_POLICY_TRUST_DOMAIN = "mesh.internal"
 """In the certificate of a sidecar that joins before any policy has named a trust domain."""
-_HALF_A_SERVER_CERTIFICATE_S = SERVER_DAYS * 86_400 // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What the sidecar of ``service`` decides under ``version``, and how it gets there."""
-
-    version: int
-    service: str
-    decision: Decision
-    steps: list[str]
 
 
 class Mesh:
@@ -68,12 +55,12 @@ class Mesh:
         self._ledger = Ledger(database, self._publication, clock)
         signer = Signer(database)
         self._keys = Keys(self._ledger, signer, token_algorithm)
+        self._join_tokens = JoinTokens(database, authority.ca_der, clock)
         self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
         self.applications, self.operators = Applications(database, clock), Operators(database, clock)
         self._tokens = AccessTokens(issuer_url, self._audiences, signer.sign, clock, token_lifetime_s)
         self._endpoint = TokenEndpoint(self.applications, self._tokens)
-        self._server: tuple[ssl.SSLContext, float] | None = None
-        self._server_lock = threading.Lock()
+        self._push_tls = PushTls(authority, clock())
         self._offer()
         self._keys.ensure()
         self._ledger.refresh()
@@ -84,7 +71,7 @@ class Mesh:
         self.current, self.sealed_for = self._ledger.current, self._ledger.sealed_for
         self.subscribe = self._ledger.subscribe
         self.jwks, self.revoke_key = self._keys.jwks, self._keys.revoke
-        self.join_tokens, self.revoke_join_token = self._enrolment.join_tokens, self._enrolment.revoke_join_token
+        self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
         self.sidecars, self.is_admitted = self._enrolment.sidecars, self._enrolment.is_admitted
@@ -147,13 +134,7 @@ class Mesh:
         sealed = self._ledger.sealed_for(service)
         if sealed is None:
             raise NotFound("there is no policy yet")
-        lines = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        if token is not None:
-            lines.append((b"authorization", b"Bearer " + token.encode()))
-        snapshot = decode(sealed.payload)
-        steps: list[str] = []
-        decision = Evaluator(snapshot).evaluate(RequestFacts(method, path.encode(), lines), self._clock(), steps)
-        return Explanation(snapshot.version, service, decision, steps)
+        return explained(sealed, self._clock(), method, path, token, headers or {})
 
     def revoke(
         self,
@@ -190,10 +171,7 @@ class Mesh:
 
     def advance_keys(self, in_force: int | None) -> list[Version]:
         """To be called every few seconds: see ``Keys.advance``. Renews the server certificate in passing."""
-        with self._server_lock:
-            if self._server is not None and self._clock() >= self._server[1] + _HALF_A_SERVER_CERTIFICATE_S:
-                self._server = (self._server[0], self._clock())
-                self._authority.renew_server_certificate(self._server[0], self._clock())
+        self._push_tls.renew_if_due(self._clock())
         return self._keys.advance(in_force)
 
     def metadata(self) -> dict[str, object]:
@@ -222,7 +200,7 @@ class Mesh:
         self, service: str, actor: str, *, uses: int = 1, lifetime_s: int = 3600
     ) -> tuple[JoinTokenInfo, str]:
         """A join token and its text, shown once."""
-        return self._enrolment.create_join_token(service, actor, uses, lifetime_s)
+        return self._join_tokens.create(service, actor, uses, lifetime_s)
 
     def revoke_sidecar(self, sidecar_id: str, actor: str) -> None:
         """Take a sidecar out of the mesh; listeners are told, so that it is disconnected."""
@@ -232,10 +210,7 @@ class Mesh:
 
     def server_context(self) -> ssl.SSLContext:
         """TLS for the push socket: the same context each time, its certificate renewed while it is used."""
-        with self._server_lock:
-            if self._server is None:
-                self._server = (self._authority.server_context(self._clock()), self._clock())
-            return self._server[0]
+        return self._push_tls.context
 
     def audit(self, limit: int = 100) -> list[AuditEntry]:
         """The newest administrative changes, newest first."""
@@ -246,8 +221,13 @@ class Mesh:
         with self._database.read() as session:
             own = self._publication.own_issuer(session)
         report = check(policy, now=int(self._clock()), own=own, secrets=self._secrets)
+        failed = [
+            Problem(test.line, test.name, f"expected {test.expected}, and the answer would be {test.happened}")
+            for test in report.tests
+            if not test.passed
+        ]
         if not report.ok:
-            raise PolicyErrors(list(report.problems))
+            raise PolicyErrors(policy.name, [*report.problems, *failed])
 
     def _trust_domain(self) -> str:
         policy = self._ledger.policy_in_force()

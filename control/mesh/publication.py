@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from control.authority import keyring
 from control.authority.authority import Authority
-from control.errors import Invalid
 from control.policy import OwnIssuer, Policy, compile_snapshot
 from control.store.tables import JoinTokenRow, SidecarRow, SnapshotRow
 from sidecar.contract.envelope import Sealed
-from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, encode
+from sidecar.contract.snapshot import encode
 
 from . import revocations
 from .versions import Version
@@ -84,10 +83,7 @@ class Publication:
             secrets=self._secrets,
             revocations=revocations.as_contract(revocations.in_force(session, version.created_at)),
         )
-        payload = encode(snapshot)
-        if len(payload) > MAX_SNAPSHOT_BYTES:
-            raise Invalid(f"the snapshot of {service} would be over {MAX_SNAPSHOT_BYTES} bytes", "too_large")
-        return payload
+        return encode(snapshot)
 
 
 def _services(session: Session, policy: Policy) -> set[str]:

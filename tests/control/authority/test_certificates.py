@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from control.authority.authority import Authority, expires_at, open_authority
 from control.authority.certificates import CA_DAYS, SERVER_DAYS, WORKLOAD_DAYS, der, sidecar_id_of
+from control.authority.push_tls import RENEW_AFTER_S, PushTls
 from control.errors import Denied
 from control.store import open_database
 from sidecar.contract.messages import CONTROL_NAME
@@ -180,7 +181,7 @@ def test_real_tls_both_ways(authority: Authority, tmp_path: Path) -> None:
     """OpenSSL, as strict as it gets, accepts the server's certificate and the sidecar's."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = workload(authority, key)
-    shown, seen = handshake(authority.server_context(NOW), pinned(authority, certificate, key, tmp_path))
+    shown, seen = handshake(PushTls(authority, NOW).context, pinned(authority, certificate, key, tmp_path))
     assert seen == der(certificate)
     server = x509.load_der_x509_certificate(shown)
     assert expires_at(server) == NOW + SERVER_DAYS * DAY
@@ -191,21 +192,21 @@ def test_real_tls_both_ways(authority: Authority, tmp_path: Path) -> None:
 def test_a_sidecar_without_a_certificate_is_let_in_to_join(authority: Authority, tmp_path: Path) -> None:
     """Its first connection has none to show."""
     key = ec.generate_private_key(ec.SECP256R1())
-    assert handshake(authority.server_context(NOW), pinned(authority, None, key, tmp_path))[1] == b""
+    assert handshake(PushTls(authority, NOW).context, pinned(authority, None, key, tmp_path))[1] == b""
 
 
 def test_an_expired_certificate_is_shown_and_judged_later(authority: Authority, tmp_path: Path) -> None:
     """TLS lets it through, so that control can renew it."""
     key = ec.generate_private_key(ec.SECP256R1())
     expired = workload(authority, key, now=NOW - 20 * DAY)
-    assert handshake(authority.server_context(NOW), pinned(authority, expired, key, tmp_path))[1] == der(expired)
+    assert handshake(PushTls(authority, NOW).context, pinned(authority, expired, key, tmp_path))[1] == der(expired)
 
 
 def test_a_server_of_another_name_is_not_control(authority: Authority, tmp_path: Path) -> None:
     """The certificate bears one name."""
     key = ec.generate_private_key(ec.SECP256R1())
     with pytest.raises(ssl.SSLCertVerificationError):
-        handshake(authority.server_context(NOW), pinned(authority, None, key, tmp_path), "orders.shop.test")
+        handshake(PushTls(authority, NOW).context, pinned(authority, None, key, tmp_path), "orders.shop.test")
 
 
 def test_a_sidecars_certificate_cannot_pose_as_control(authority: Authority, tmp_path: Path) -> None:
@@ -220,10 +221,12 @@ def test_a_sidecars_certificate_cannot_pose_as_control(authority: Authority, tmp
         handshake(impostor, pinned(authority, None, key, tmp_path))
 
 
-def test_a_renewed_server_certificate_is_shown_at_once(authority: Authority, tmp_path: Path) -> None:
+def test_a_server_certificate_is_renewed_while_in_use(authority: Authority, tmp_path: Path) -> None:
     """The context in use changes its certificate without a restart."""
     key = ec.generate_private_key(ec.SECP256R1())
-    server, client = authority.server_context(NOW), pinned(authority, None, key, tmp_path)
-    before = handshake(server, client)[0]
-    authority.renew_server_certificate(server, NOW)
-    assert handshake(server, client)[0] != before
+    tls, client = PushTls(authority, NOW - RENEW_AFTER_S), pinned(authority, None, key, tmp_path)
+    before = handshake(tls.context, client)[0]
+    tls.renew_if_due(NOW - 1)
+    assert handshake(tls.context, client)[0] == before
+    tls.renew_if_due(NOW)
+    assert handshake(tls.context, client)[0] != before

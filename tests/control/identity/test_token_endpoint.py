@@ -100,6 +100,16 @@ def test_a_token_says_what_rfc_9068_wants(rig: Rig) -> None:
     }
 
 
+def test_neither_token_nor_secret_is_logged(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Not at the lowest level, and not by Authlib."""
+    caplog.set_level("DEBUG")
+    token = rig.ask(GRANT)[2]["access_token"]
+    rig.ask(GRANT, rig.basic(password="sgs_wrong"))
+    assert "authlib" in caplog.text
+    for secret in (token, rig.secret, "sgs_wrong"):
+        assert secret not in caplog.text
+
+
 def test_no_two_tokens_share_an_id(rig: Rig) -> None:
     """Each can be revoked alone."""
     tokens = [rig.claims(rig.ask(GRANT)[2]["access_token"])["jti"] for _ in range(3)]
