@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 from sidecar.authn.credential import find_credential
 from sidecar.authn.principal import Principal
@@ -20,7 +21,7 @@ from sidecar.contract.strict import ContractError
 
 from .router import Found, Missed, Router
 from .rules import ROLES, CompiledRequirement
-from .target import Target, normalise
+from .target import MAX_ENCODING_LAYERS, Target, normalise
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEST_LIFE_S = 300
@@ -138,7 +139,9 @@ class Evaluator:
             return Decision(False, target.reason, target.detail)
         found = self._router.match(method, target.segments)
         if _has_two_readings(self._router, method, target, found):
-            detail = "a segment's ';' parameters change which route matches, so that the upstream may see another path"
+            detail = (
+                "';' parameters or a second layer of encoding change which route matches: the path has two readings"
+            )
             _note(steps, f"target: refused, {detail}")
             return Decision(False, Reason.BAD_PATH, detail, target=target)
         if isinstance(found, Missed):
@@ -161,15 +164,22 @@ class Evaluator:
 
 
 def _has_two_readings(router: Router, method: str, target: Target, found: Found | Missed) -> bool:
-    """Some upstreams (Tomcat, Spring) drop ``;parameters`` before they match; if we would then have chosen another
-    route, authorising this one would authorise something else than what is served."""
-    if not any(";" in segment for segment in target.segments):
+    """Some upstreams drop ``;parameters`` before they match (Tomcat, Spring), some decode twice; if we would then have
+    chosen another route, authorising this one would authorise something else than what is served."""
+    segments = target.segments
+    if not any(";" in segment or "%" in segment for segment in segments):
         return False
-    bare = tuple(name for name in (segment.partition(";")[0] for segment in target.segments) if name)
-    other = router.match(method, bare)
-    if isinstance(found, Found) and isinstance(other, Found):
-        return found.number != other.number
-    return type(found) is not type(other)
+    for _ in range(MAX_ENCODING_LAYERS):
+        segments = tuple(name for name in (segment.partition(";")[0] for segment in segments) if name)
+        other = router.match(method, segments)
+        if _number(other) != _number(found):
+            return True
+        segments = tuple(unquote(segment) for segment in segments)
+    return False
+
+
+def _number(outcome: Found | Missed) -> int | None:
+    return outcome.number if isinstance(outcome, Found) else None
 
 
 def _token_step(route: Route, who: Principal | Rejection | None, now: float) -> str:

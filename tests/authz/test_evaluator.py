@@ -70,6 +70,9 @@ ROWS: dict[str, tuple[str, str | None, str, Reason]] = {
     "parameters that hide a guard": ("/admin;x/users", GOOD, "GET", Reason.BAD_PATH),
     "parameters of an encoded ';'": ("/admin%3Bx", GOOD, "GET", Reason.BAD_PATH),
     "parameters that make a segment vanish": ("/;x/admin", GOOD, "GET", Reason.BAD_PATH),
+    "a guard encoded twice": ("/%2561dmin", GOOD, "GET", Reason.BAD_PATH),
+    "a guard encoded three times": ("/%252561dmin", GOOD, "GET", Reason.BAD_PATH),
+    "a percent sign that decides nothing": ("/orders/100%25", GOOD, "GET", Reason.ALLOWED),
     "parameters that decide nothing": ("/orders/7;v=2", GOOD, "GET", Reason.ALLOWED),
 }
 

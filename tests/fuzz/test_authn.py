@@ -1,0 +1,111 @@
+"""Hostile credentials: a value or a Rejection, never an exception."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.authn.credential import find_credential
+from sidecar.authn.jose import Token, parse_token
+from sidecar.authn.principal import Principal, principal_from_claims
+from sidecar.authn.rejection import Rejection
+from sidecar.authn.strict_json import parse_object
+from sidecar.authn.verifier import Verifier
+from sidecar.contract.reasons import Reason
+from tests.authn.minting import NOW, assemble, b64, claims, header, issuer, mint, snapshot
+
+VERIFIER = Verifier(snapshot())
+GOOD = mint()
+FAST = settings(max_examples=150, deadline=None)
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(["iss", "aud", "exp", "nbf", "iat", "sub", "jti", "scope", "client_id", "azp", "cnf"])
+HEADER_NAMES = st.sampled_from(["alg", "kid", "typ", "crit", "cty", "jwk", "x5c", "b64"])
+
+
+@FAST
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: b"Bearer " + tail))
+def test_credentials(value: bytes) -> None:
+    """Whatever stands in the header, the token that comes out is token68."""
+    found = find_credential([(b"authorization", value)])
+    assert (
+        found is None or isinstance(found, Rejection) or (found.isascii() and found.isprintable() and " " not in found)
+    )
+
+
+@FAST
+@given(st.text(max_size=300) | st.lists(st.binary(max_size=60).map(b64), max_size=5).map(".".join))
+def test_tokens_of_noise(text: str) -> None:
+    """Noise is INVALID_TOKEN."""
+    found = VERIFIER.verify(text, NOW)
+    assert isinstance(found, Rejection)
+    assert found.reason is Reason.INVALID_TOKEN
+
+
+@FAST
+@given(st.data())
+def test_mutations_of_a_good_token(data: st.DataObject) -> None:
+    """A good token with a slice replaced is refused, or was not changed."""
+    start = data.draw(st.integers(0, len(GOOD)))
+    end = data.draw(st.integers(start, len(GOOD)))
+    changed = GOOD[:start] + data.draw(st.text("ABCabc019-_.=+/ \n", max_size=12)) + GOOD[end:]
+    found = VERIFIER.verify(changed, NOW)
+    assert changed == GOOD or isinstance(found, Rejection)
+
+
+@FAST
+@given(st.dictionaries(HEADER_NAMES, JSON, max_size=3), st.dictionaries(NAMES, JSON, max_size=4))
+def test_truly_signed_surprises(head: dict[str, Any], body: dict[str, Any]) -> None:
+    """A truly signed token may say anything: a principal of the right types, or a Rejection that prints."""
+    token = assemble(json.dumps({**header(), **head}).encode(), json.dumps(claims(**body)).encode())
+    found = VERIFIER.verify(token, NOW)
+    if isinstance(found, Rejection):
+        found.detail.encode("utf-8")
+        return
+    assert isinstance(found.subject, str)
+    assert all(isinstance(scope, str) and " " not in scope for scope in found.scopes)
+    json.dumps(found.claims, ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+@FAST
+@given(st.dictionaries(NAMES, JSON, max_size=5))
+def test_claims_from_a_policy_test(body: dict[str, Any]) -> None:
+    """Claims that never were JSON (NaN, huge integers) are judged all the same."""
+    found = principal_from_claims(issuer(), claims(**body), NOW)
+    assert isinstance(found, Rejection | Principal)
+
+
+@FAST
+@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps({"x": value}).encode()))
+def test_what_strict_json_reads_json_reads_alike(data: bytes) -> None:
+    """Strict JSON reads less than the standard library, and never otherwise."""
+    try:
+        value = parse_object(data)
+    except ValueError:
+        return
+    assert value == json.loads(data)
+
+
+@FAST
+@given(st.text('[]{}"\\,:u0d8 ', max_size=400))
+def test_bracket_soup(text: str) -> None:
+    """Depth is counted without being fooled by strings, and nothing but ValueError comes out."""
+    try:
+        parse_object(text.encode())
+    except ValueError as error:
+        assert str(error)
+
+
+@FAST
+@given(st.binary(max_size=40), st.binary(max_size=40), st.binary(min_size=1, max_size=40))
+def test_a_parsed_token_has_one_spelling(head: bytes, body: bytes, signature: bytes) -> None:
+    """What parses is spelled exactly as its parts would be spelled again."""
+    text = f"{b64(head)}.{b64(body)}.{b64(signature)}"
+    found = parse_token(text)
+    if isinstance(found, Token):
+        assert f"{found.signing_input.decode()}.{b64(found.signature)}" == text
