@@ -51,9 +51,9 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Serves on HOST:PORT until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = ThreadingHTTPServer((os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "8080"))), Handler)  # noqa: S104  # its network is private
-    host, port = server.server_address[:2]
-    print(f"orders listening on {host}:{port}", flush=True)
+    host = os.environ.get("HOST", "0.0.0.0")  # noqa: S104  # its network is private
+    server = ThreadingHTTPServer((host, int(os.environ.get("PORT", "8080"))), Handler)
+    print(f"orders listening on {host}:{server.server_port}", flush=True)
     server.serve_forever()
 
 

@@ -51,10 +51,15 @@ def ask(mesh: Project, service: str, url: str) -> str:
     return mesh.python(service, ASK.format(url=url))
 
 
+def healthy(mesh: Project, service: str) -> None:
+    """Returns when the engine's own health check of ``service`` says so."""
+    until(lambda: mesh.health(service) == "healthy", f"{service} is healthy")
+
+
 def test_everything_comes_up_healthy(mesh: Project) -> None:
     """Control, sidecars and services report healthy, and the one-shot containers have ended well."""
     for service in ("control", *SIDECARS, *APPS):
-        until(lambda service=service: mesh.health(service) == "healthy", f"{service} is healthy")
+        healthy(mesh, service)
     for service in ("credential", "bootstrap"):
         state = mesh.inspect(service)["State"]
         assert (state["Status"], state["ExitCode"]) == ("exited", 0)
@@ -186,7 +191,7 @@ def test_nothing_needs_control_to_answer(mesh: Project, token: str) -> None:
     mesh.compose("restart", "-t", "5", "orders-sidecar")
     recovers(mesh, token, "a sidecar restarted without control")
     mesh.compose("start", "control")
-    until(lambda: mesh.health("control") == "healthy", "control is healthy again")
+    healthy(mesh, "control")
     mesh.push((ROOT / "examples/policy.yaml").read_text())
     assert mesh.status("/shop/orders/7", token) == 200
 
