@@ -18,7 +18,7 @@ credential() {
 mesh() {
   control get > /dev/null 2>&1 || control push /examples/policy.yaml
   for service in web orders; do
-    control join-token "$service" > "/join/$service/token.new"
+    control join-token "$service" --uses 10 > "/join/$service/token.new"
     mv "/join/$service/token.new" "/join/$service/token"
   done
 }
