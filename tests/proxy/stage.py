@@ -124,6 +124,8 @@ class Stage:
     records: list[Record] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
     upstream_connections: int = 0
+    pair: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = memory_stream_pair
+    """Memory streams take any write at once; lockstep streams only what is read at the same time."""
 
     def __post_init__(self) -> None:
         self.gate = Gate()
@@ -135,7 +137,7 @@ class Stage:
         numbers = count(1)
         self.proxy = Proxy(
             self.gate,
-            Upstream(self._connect, b"service:8080"),
+            Upstream(self._reach, b"service:8080"),
             self.timeouts,
             self.limits,
             _Watched(self),
@@ -143,9 +145,13 @@ class Stage:
             ids=Ids(lambda size: next(numbers).to_bytes(size, "big")),
         )
         self.service: Service = answer_ok
+        self.connect: Callable[[], Awaitable[trio.abc.Stream]] = self._connect
+
+    async def _reach(self) -> trio.abc.Stream:
+        return await self.connect()
 
     async def _connect(self) -> trio.abc.Stream:
-        ours, theirs = memory_stream_pair()
+        ours, theirs = self.pair()
         self.upstream_connections += 1
         self.nursery.start_soon(self._play, self.service, theirs)
         return ours
@@ -160,7 +166,7 @@ class Stage:
 
     def client(self, peer: str = "10.0.0.9") -> Peer:
         """A new connection to the proxy."""
-        ours, theirs = memory_stream_pair()
+        ours, theirs = self.pair()
         self.nursery.start_soon(self.proxy.handle, theirs, peer)
         return Peer(ours)
 
