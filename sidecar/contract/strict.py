@@ -43,6 +43,8 @@ def unpack(data: bytes) -> object:
 
 def _unique(pairs: list[tuple[object, object]]) -> dict[object, object]:
     result = dict(pairs)
+    if not all(isinstance(key, str) for key in result):  # strict_map_key lets bytes pass
+        raise ContractError("malformed", "a map has a key that is not a string")
     if len(result) != len(pairs):
         raise ContractError("malformed", "a map names a key twice")
     return result
