@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.exceptions import InvalidKeyError
 
 from sidecar.authn.keys import ALGORITHMS
 from sidecar.contract.snapshot import Jwk
@@ -119,7 +120,7 @@ def _jwk_from_pem(label: str, block: str) -> Jwk:
         if label == "CERTIFICATE":
             return _jwk_from_key(x509.load_pem_x509_certificate(data).public_key())
         return _jwk_from_key(load_pem_public_key(data))
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, InvalidKeyError) as error:
         if isinstance(error, KeysError):
             raise
         raise KeysError("a PEM block in it is damaged, or of a kind that cannot be used") from error

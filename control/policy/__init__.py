@@ -6,7 +6,7 @@
 ``sentences``  what pydantic found, told to people;  ``problems``  Problem and PolicyErrors
 ``model``      Policy, a frozen value
 ``load``       text -> Policy, or every problem at once, by its sections: ``issuer_section``, ``service_section``
-               with ``shadow`` (routes that hide one another), ``tests_section``; ``findings`` is what they share
+               with ``shadow`` (routes that undo one another), ``tests_section``; ``findings`` is what they share
 ``gather``     the files and variables that a policy refers to (the only part that reads a disk)
 ``compile``    Policy -> Snapshot
 ``check``      the file's own tests, through the sidecars' own evaluator

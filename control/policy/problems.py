@@ -60,8 +60,7 @@ def _steps(path: Path) -> Iterator[str]:
 
 def quoted(text: str) -> str:
     """The text within quotes, shortened and without control characters: safe to print."""
-    shown = text if len(text) <= 60 else text[:57] + "..."
-    return repr(shown)
+    return repr(str(text) if len(text) <= 60 else text[:57] + "...")
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import Document
-from .problems import Path, quoted, spell, suggestion
+from .problems import Path, Problem, quoted, spell, suggestion
 from .values import kind
 
 NOT_IN_THIS_VERSION: Mapping[str, str] = {
@@ -30,8 +30,11 @@ def note_problems(error: ValidationError, document: Document, shape: type[BaseMo
     known = {problem.path for problem in document.problems}
     for detail in error.errors(include_url=False):
         path, message = _told(detail, shape)
-        if spell(path) not in known:
-            document.problem(path, message)
+        if spell(path) in known:
+            continue
+        # What is unknown belongs to the mapping that it stands in, and has a line of its own.
+        shown = path[:-1] if detail["type"] == "extra_forbidden" else path
+        document.problems.append(Problem(document.line(path), spell(shown), message))
 
 
 def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
@@ -48,7 +51,7 @@ def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
         case "missing":
             return path[:-1], f"{path[-1]} is missing"
         case "list_type" | "tuple_type":
-            hint = f": write [{value}]" if isinstance(value, str | int) and len(str(value)) <= 40 else ""
+            hint = f": write [{', '.join(value.split())}]" if isinstance(value, str) and 0 < len(value) <= 40 else ""
             return path, f"must be a list, not {kind(value)}{hint}"
         case "dict_type" | "model_type" | "model_attributes_type":
             return path, f"must be a mapping, not {kind(value)}"

@@ -1,5 +1,6 @@
-"""Routes that hide one another. The first match wins, so an earlier route may leave a later one nothing to do, or
-may let through as public what a later one guards.
+"""Routes that undo one another. The first match wins, so an earlier route may leave a later one nothing to do, or
+let through as public what a later one guards; and where a guarded route names its methods, the other methods of the
+same path go on to the next route, which may ask for less.
 
 Routes are compared in pairs: that several earlier routes together hide a later one is not noticed.
 """
@@ -7,14 +8,14 @@ Routes are compared in pairs: that several earlier routes together hide a later 
 from collections.abc import Iterator, Sequence
 
 from sidecar.authz.pattern import Pattern, compile_pattern
-from sidecar.contract.snapshot import Route
+from sidecar.contract.snapshot import Requirement, Route
 
 MAX_COMPARED = 500
 """Routes of one service that are compared; the number of pairs grows with its square."""
 
 
 def shadows(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:
-    """(the number of the later route, what is odd about it), at most one for a route."""
+    """(the number of a route, what is odd about it)."""
     known: list[tuple[Route, Pattern]] = []
     for number, route in enumerate(routes[:MAX_COMPARED]):
         pattern = compile_pattern(route.path)
@@ -22,6 +23,30 @@ def shadows(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:
         if found is not None:
             yield number, found
         known.append((route, pattern))
+    for number in range(len(known)):
+        escape = _escape(number, known)
+        if escape is not None:
+            yield number, escape
+
+
+def _escape(number: int, known: Sequence[tuple[Route, Pattern]]) -> str | None:
+    """Do methods that the route does not name meet fewer demands on the same path?"""
+    route, pattern = known[number]
+    if route.methods is None or route.require == Requirement():
+        return None
+    left = _offered(route)
+    for later in range(number + 1, len(known)):
+        other, others = known[later]
+        if not _covers(others, pattern) or (other.methods is not None and _offered(other) <= left):
+            continue
+        if other.require != Requirement():  # other demands are not fewer: a write scope, beside a read scope
+            if other.methods is None:
+                return None
+            left |= _offered(other)
+            continue
+        lets = "is public" if other.access == "public" else "takes any valid token"
+        return f"asked of {','.join(route.methods)} alone: for other methods, routes[{later}] ({label(other)}) {lets}"
+    return None
 
 
 def _shadow(route: Route, pattern: Pattern, earlier: Sequence[tuple[Route, Pattern]]) -> str | None:

@@ -262,5 +262,18 @@ class PolicyShape(Shape):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a policy document, for editors."""
-    schema = PolicyShape.model_json_schema()
+    schema = _without_null(PolicyShape.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Sidegate policy"}
+
+
+def _without_null(schema: Any) -> Any:
+    """An optional key is left out, and never written with nothing after it."""
+    if isinstance(schema, list):
+        return [_without_null(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    rest = {name: value for name, value in schema.items() if name != "title" or not isinstance(value, str)}
+    if len(choices) == 1:
+        rest = {**choices[0], **{name: value for name, value in rest.items() if name not in ("anyOf", "default")}}
+    return {name: _without_null(value) for name, value in rest.items()}

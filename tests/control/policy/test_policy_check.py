@@ -1,0 +1,110 @@
+"""``check``: a policy's own tests, decided by the sidecars' evaluator."""
+
+from pathlib import Path
+
+import pytest
+
+from control.policy import PolicyErrors, Report, check, failed_report, load
+
+NOW = 1_700_000_000
+HEAD = """trust_domain: shop.test
+issuers:
+  own: {builtin: true}
+  partner:
+    issuer: https://issuer.test/
+    audience: orders
+    jwks: {secret: {env: PARTNER}}
+    claims: {subject: user.id, scopes: scp, roles: realm.roles}
+services:
+  orders:
+    routes:
+      - {path: /public/**, access: public}
+      - {path: /own, issuers: [own]}
+      - {path: "/orders/{id}", methods: [GET], require: {scopes: [orders:read], claims: {tenant: acme}}}
+      - {path: /boss, require: {claims: {roles: {any: [boss]}}}}
+      - {path: /x}
+tests:
+"""
+
+
+def checked(*tests: str) -> Report:
+    """The report on a policy with these tests; the first stands on line 18."""
+    return check(load(HEAD + "".join(f"  - {{service: orders, {test}}}\n" for test in tests), {}, {}), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "request: {path: /public/x}, expect: allow",
+        "request: {path: /orders/7}, expect: deny",
+        "request: {path: /orders/7}, expect: {status: 401, reason: missing_token}",
+        "request: {path: /orders/7, method: PUT}, expect: {status: 405}",
+        "request: {path: /nowhere}, expect: {status: 404, reason: no_route}",
+        "request: {path: /orders/%2F}, expect: {reason: bad_path}",
+        "request: {path: /orders/7}, token: {issuer: own, scope: orders:read, tenant: acme}, expect: allow",
+        "request: {path: /orders/7}, token: {issuer: own, scope: orders:read, tenant: else}, "
+        "expect: {status: 403, reason: claims_refused}",
+        "request: {path: /orders/7}, token: {issuer: own, tenant: acme}, expect: {reason: insufficient_scope}",
+        "request: {path: /orders/7}, token: {issuer: partner, scp: [orders:read], tenant: acme}, expect: allow",
+        "request: {path: /boss}, token: {issuer: partner, realm: {roles: [boss]}}, expect: allow",
+        "request: {path: /own}, token: {issuer: partner}, expect: {status: 401, reason: invalid_token}",
+        "request: {path: /x}, token: {issuer: own, expired: true}, expect: {reason: token_expired}",
+        "request: {path: /x}, token: {issuer: own, expires_in: -6s}, expect: {reason: token_expired}",
+        "request: {path: /x}, token: {issuer: own, expires_in: -4s}, expect: allow",
+        "request: {path: /x}, token: {issuer: own, aud: other}, expect: {reason: invalid_token}",
+        "request: {path: /x}, token: {issuer: own, sub: null}, expect: {reason: invalid_token}",
+        "request: {path: /x}, token: {issuer: partner, user: {id: ann}}, expect: allow",
+        "request: {path: /x}, token: {issuer: own, cnf: {jkt: x}}, expect: {reason: unproven_token}",
+        "request: {path: /public/x}, token: {issuer: own, expired: true}, expect: {status: 401}",
+    ],
+)
+def test_a_true_expectation_passes(test: str) -> None:
+    """Each outcome that a policy can tell apart."""
+    report = checked(test)
+    assert report.ok, report.format()
+
+
+def test_a_false_expectation_says_what_happened_and_why() -> None:
+    """Expected, got, and the decision's steps; the line is the test's."""
+    report = checked(
+        "request: {path: /public/x}, expect: allow",
+        "name: ann reads, request: {path: /orders/7}, token: {issuer: own, scope: a, tenant: acme}, expect: allow",
+    )
+    assert not report.ok
+    told = report.format()
+    assert "policy.yaml:19: test failed: ann reads" in told
+    assert "expected allow, got 403 insufficient_scope" in told
+    assert "orders:read" in told
+    assert "1 of 2 tests passed" in told
+    assert report.as_json()["ok"] is False
+
+
+def test_a_check_is_deterministic() -> None:
+    """No clock and no chance in it."""
+    test = "request: {path: /x}, token: {issuer: own}, expect: allow"
+    assert checked(test) == checked(test)
+
+
+def test_control_knows_whether_a_secret_is_there() -> None:
+    """Offline it is taken to be; with control's environment it must be."""
+    policy = load(HEAD.replace("tests:\n", ""), {}, {})
+    assert check(policy, now=NOW).ok
+    report = check(policy, now=NOW, secrets=lambda _: None)
+    assert "no variable PARTNER" in report.format()
+
+
+def test_a_policy_that_does_not_load_has_a_report_too() -> None:
+    """So that ``check -o json`` has one form."""
+    with pytest.raises(PolicyErrors) as caught:
+        load("x: 1", {}, {}, "p.yaml")
+    report = failed_report(caught.value)
+    assert not report.ok
+    assert report.name == "p.yaml"
+
+
+def test_the_example_passes_its_own_tests() -> None:
+    """What the demo pushes."""
+    path = Path(__file__).parents[3] / "examples" / "policy.yaml"
+    report = check(load(path.read_text(), {}, {}, "policy.yaml"), now=NOW)
+    assert report.ok, report.format()
+    assert len(report.tests) == 11

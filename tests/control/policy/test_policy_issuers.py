@@ -1,0 +1,170 @@
+"""The ``issuers`` section: whose tokens count is never left open."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from control.policy import Policy, PolicyErrors, gather, load, referenced_env, referenced_files
+from sidecar.contract.snapshot import ClaimMap
+
+EC = ec.generate_private_key(ec.SECP256R1()).public_key()
+JWK = {**ECAlgorithm.to_jwk(EC, as_dict=True), "kid": "k1"}
+JWKS = json.dumps({"keys": [JWK]})
+SHORT = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505  # the point
+WEAK = json.dumps({"keys": [RSAAlgorithm.to_jwk(SHORT, as_dict=True)]})
+PEM = EC.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+FILES = {"partner.json": JWKS, "partner.pem": PEM, "weak.json": WEAK}
+
+
+def read(issuer: str, more: str = "") -> Policy:
+    """A policy whose third line is the issuer ``partner``."""
+    source = f"trust_domain: shop.test\nissuers:\n  partner: {issuer}\n{more}"
+    return load(source + "services: {orders: {routes: [{path: /**}]}}\n", FILES, {"WHERE": "partner"})
+
+
+def outside(more: str) -> str:
+    """An issuer with all it needs but what ``more`` says."""
+    return f"{{issuer: https://issuer.test/, audience: orders, {more}}}"
+
+
+def test_an_outside_issuer_arrives_whole() -> None:
+    """Keys, derived algorithms, claim paths and leeway."""
+    text = """
+    issuer: https://issuer.test/
+    audience: [orders, shop, orders]
+    jwks: {file: "${WHERE}.json"}
+    leeway: 1m
+    claims: {subject: uid, scopes: scp, client: azp, roles: [realm.access, roles]}"""
+    issuer = read(text).issuers[0]
+    assert issuer.outside is not None
+    assert (issuer.issuer, issuer.outside.audiences) == ("https://issuer.test/", ("orders", "shop"))
+    assert (issuer.outside.algorithms, issuer.leeway_s, issuer.secret_name) == (("ES256",), 60, None)
+    assert issuer.outside.claims == ClaimMap(("uid",), ("scp",), ("azp",), ("realm.access", "roles"))
+    assert issuer.outside.keys[0]["kid"] == "k1"
+
+
+def test_keys_come_from_a_file_inline_or_pem() -> None:
+    """The same key three ways."""
+    block = PEM.replace("\n", "\n        ").rstrip()
+    texts = [
+        outside("jwks: {file: partner.pem}"),
+        outside(f"jwks: {{inline: {JWKS}}}"),
+        f"\n    issuer: https://issuer.test/\n    audience: x\n    jwks:\n      pem: |\n        {block}",
+    ]
+    found = [issuer.outside.keys[0] for text in texts if (issuer := read(text).issuers[0]).outside]
+    assert [key["x"] for key in found] == [JWK["x"]] * 3
+
+
+def test_a_secret_is_named_and_not_read() -> None:
+    """Its value is control's, when it compiles."""
+    policy = read(outside("jwks: {secret: {env: PARTNER_SECRET}}"))
+    assert policy.secret_names == ("PARTNER_SECRET",)
+    assert policy.issuers[0].outside is not None
+    assert policy.issuers[0].outside.keys == ()
+    assert policy.issuers[0].outside.algorithms == ("HS256",)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "told"),
+    [
+        ("{issuer: x, jwks: {file: partner.json}}", "audience is missing"),
+        ("{issuer: x, audience: [], jwks: {file: partner.json}}", "must not be empty"),
+        ("{issuer: x, audience: orders}", "discovery is not in this version"),
+        ("{audience: orders}", "needs builtin: true, or issuer"),
+        ("{builtin: true, audience: orders}", "audience does not go with builtin"),
+        ("{builtin: true, issuer: x}", "issuer does not go with builtin"),
+        ("{preset: auth0, domain: x, audience: y}", "presets are not in this version"),
+        (outside("jwks: {url: 'https://x.test'}"), "not in this version"),
+        (outside("jwks: {}"), "exactly one of file"),
+        (outside("jwks: {file: partner.json, pem: x}"), "exactly one of file"),
+        (outside("jwks: {file: gone.json}"), "did not come with the policy"),
+        (outside("jwks: {file: ../partner.json}"), "not within the policy's directory"),
+        (outside("jwks: {file: /etc/passwd}"), "not within the policy's directory"),
+        (outside("jwks: {file: weak.json}"), "RSA of 1024 bits"),
+        (outside("jwks: {pem: hello}"), "no PEM block"),
+        (outside("jwks: {inline: text}"), "must be a mapping, not text"),
+        (outside("jwks: {secret: {env: a-b}}"), "no name of an environment variable"),
+        (outside("jwks: {file: partner.json}, algorithms: [none]"), "'none' is never accepted"),
+        (outside("jwks: {file: partner.json}, algorithms: [ES265]"), "did you mean 'ES256'?"),
+        (outside("jwks: {file: partner.json}, algorithms: [ES256, HS256]"), "HS256 is for a shared secret"),
+        (outside("jwks: {secret: {env: S}}, algorithms: [HS256, RS256]"), "RS256 is for public keys"),
+        (outside("jwks: {file: partner.json}, algorithms: []"), "must not be empty"),
+        (outside("jwks: {file: partner.json}, algorithms: [RS256]"), "none of its keys fits"),
+        (outside("jwks: {file: partner.json}, leeway: 11m"), "10m at the most"),
+        (outside("jwks: {file: partner.json}, leeway: 1500ms"), "whole seconds"),
+        (outside("jwks: {file: partner.json}, claims: {subjekt: x}"), "did you mean 'subject'?"),
+    ],
+)
+def test_an_issuer_that_leaves_something_open_is_refused(issuer: str, told: str) -> None:
+    """One sentence, on the issuer's line."""
+    with pytest.raises(PolicyErrors) as caught:
+        read(issuer)
+    assert any(told in problem.message for problem in caught.value.problems), caught.value.format()
+    assert {problem.line for problem in caught.value.problems} == {3}
+
+
+def test_two_issuers_are_told_apart() -> None:
+    """One built in at most, and no two with one iss."""
+    with pytest.raises(PolicyErrors, match="only one issuer is built in, and partner is it"):
+        read("{builtin: true}", "  two: {builtin: true}\n")
+    with pytest.raises(PolicyErrors, match="the same iss as partner"):
+        read(outside("jwks: {file: partner.json}"), f"  two: {outside('jwks: {file: partner.json}')}\n")
+
+
+def test_an_issuer_on_plain_http_is_warned_of() -> None:
+    """Unless its name can only be near."""
+    template = "{{issuer: {}, audience: x, jwks: {{file: partner.json}}}}"
+    near = (
+        "http://idp.test/",
+        "http://keycloak:8080/x",
+        "http://127.0.0.1:1",
+        "http://[::1]/",
+        "urn:x",
+        "https://a.com",
+    )
+    for url in near:
+        assert not read(template.format(f"'{url}'")).warnings
+    for url in ("http://idp.com/", "http://8.8.8.8/"):
+        assert "http to a public name" in read(template.format(url)).warnings[0].message
+
+
+def test_gather_takes_what_the_text_refers_to_and_no_more(tmp_path: Path) -> None:
+    """Files beside the policy, and only the variables that it names."""
+    source = """trust_domain: ${DOMAIN}
+issuers:
+  a: {issuer: x, audience: y, jwks: {file: "keys/${WHO}.json"}}
+  b: {issuer: z, audience: y, jwks: {secret: {env: TOP_SECRET}}}
+services: {}
+"""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "me.json").write_text(JWKS)
+    (tmp_path / "policy.yaml").write_text(source)
+    found = gather(tmp_path / "policy.yaml", {"DOMAIN": "shop.test", "WHO": "me", "TOP_SECRET": "s", "HOME": "/"})
+    assert found == (source, {"keys/me.json": JWKS}, {"DOMAIN": "shop.test", "WHO": "me"})
+    assert referenced_env(source) == ("DOMAIN", "WHO")
+    assert referenced_files(source, found.env) == ("keys/me.json",)
+    assert load(*found).trust_domain == "shop.test"
+
+
+def test_gather_says_what_it_could_not_read(tmp_path: Path) -> None:
+    """A missing policy, a missing file, a directory, a way out, and what is no text."""
+    with pytest.raises(PolicyErrors, match="there is no file"):
+        gather(tmp_path / "none.yaml", {})
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out.json").write_text(JWKS)
+    (tmp_path / "in" / "link.json").symlink_to(tmp_path / "out.json")
+    (tmp_path / "in" / "bytes.json").write_bytes(b"\xff\xfe")
+    names = ("gone.json", ".", "../out.json", "link.json", "bytes.json")
+    issuers = "".join(f"  i{n}: {{jwks: {{file: {name}}}}}\n" for n, name in enumerate(names))
+    policy = tmp_path / "in" / "policy.yaml"
+    policy.write_text(f"issuers:\n{issuers}")
+    with pytest.raises(PolicyErrors) as caught:
+        gather(policy, {})
+    told = ("there is no file", "not within", "not within", "leads out of", "not UTF-8")
+    found = [(problem.line, problem.message) for problem in caught.value.problems]
+    assert [line for line, _ in found] == [2, 3, 4, 5, 6]
+    assert all(want in message for want, (_, message) in zip(told, found, strict=True))
