@@ -21,7 +21,7 @@ class FrameBuffer:
         """Has a frame begun that has not ended? Then an end of stream is a truncation."""
         return bool(self._held)
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
         """The bodies that ``data`` completes, in order; ContractError ``bad_frame`` for a length out of bounds."""
         self._held += data
         bodies: list[bytes] = []

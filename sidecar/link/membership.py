@@ -86,7 +86,8 @@ class Membership:
         """The first frame of the next connection."""
         settings, token = self._settings, self._join
         wanted = token is not None or self._now() >= self._renew_at
-        self._new_key = new_private_key() if wanted else b""
+        # One key for all attempts: control can tell a join whose answer was lost from a second sidecar.
+        self._new_key = (self._new_key or new_private_key()) if wanted else b""
         return Hello(
             service=settings.service,
             instance=settings.instance,
@@ -129,8 +130,10 @@ class Membership:
         return self.identity.with_certificate(welcome.certificate, self._new_key)
 
     def refused(self, refusal: Refuse) -> None:
-        """Control does not want our certificate: join again where that is allowed and possible."""
-        if refusal.code in REJOIN:
+        """Control does not want our certificate: renew it if we had not tried, else join again if that is possible."""
+        if refusal.code == "expired" and not self._new_key:
+            self._renew_at = 0.0  # by control's clock it is high time, whatever ours says
+        elif refusal.code in REJOIN:
             self._join = self._settings.join_token
 
     def seconds_to_renewal(self) -> float:

@@ -1,0 +1,21 @@
+"""Who is connected, what each should run, what each acknowledged; the push server.
+
+``server``        connections: TLS, limits, the hello, then a session; what the composition root uses
+``session``       one admitted sidecar: its one-slot mailbox, its sender, its reader
+``conversation``  which message may follow which, nonces and pings: the state table of control's role
+``admission``     hello and client certificate -> an admitted sidecar, or a refusal
+``desired``       what each connected service should run, and the news that it changed
+``registry``      the sessions, as the API sees them
+``rollout``       who has acknowledged a version, and how long it took
+``core``          what this room needs of the rest of control
+``waiting_room``  a bound on connections that have not said who they are
+``wire``          frames over a trio stream
+``journal``       one JSON line per event
+
+``docs/protocol.md`` is the prose.
+"""
+
+from .registry import Rollout, SidecarView
+from .server import Limits, PushServer
+
+__all__ = ["Limits", "PushServer", "Rollout", "SidecarView"]

@@ -1,0 +1,94 @@
+"""Which message may follow which, seen from control; nonces and pings with it. Pure: no stream, no clock.
+
+A sidecar speaks first and once: the hello. From then on everything it says answers something that control said: an
+ack or a nack answers one push, a ping echoes one ping. So a peer can never say more than it was asked, and no rate
+needs counting: the first frame that answers nothing ends the connection.
+
+A nonce belongs to this connection. Pushes may overtake their answers, because the newest snapshot is sent without
+waiting. An answer to any push but the last is *stale*: it is checked, counted as answered, and settles nothing.
+"""
+
+from enum import Enum, auto
+
+from sidecar.contract.envelope import Sealed
+from sidecar.contract.messages import Ack, Hello, InUse, Nack, Ping, Push, ToControl, decode_to_control, frame
+from sidecar.contract.strict import ContractError
+
+
+class State(Enum):
+    """Where the conversation stands."""
+
+    AWAITING_HELLO = auto()
+    LIVE = auto()
+
+
+TRANSITIONS: dict[tuple[State, type[ToControl]], State] = {
+    (State.AWAITING_HELLO, Hello): State.LIVE,
+    (State.LIVE, Ack): State.LIVE,
+    (State.LIVE, Nack): State.LIVE,
+    (State.LIVE, Ping): State.LIVE,
+}
+
+MAX_UNANSWERED = 64
+"""Pushes without an answer, after which a sidecar counts as stuck."""
+
+
+class Conversation:
+    """One connection's memory of what was asked."""
+
+    def __init__(self) -> None:
+        self.state = State.AWAITING_HELLO
+        self._nonce = 0
+        self._unanswered: dict[int, int] = {}  # nonce -> version
+        self._newest = 0  # version that the sidecar can have
+        self._pinged = 0
+        self._echoed = 0
+
+    def receive(self, body: bytes) -> ToControl | None:
+        """The message, or None if it is a stale answer or an echo; ContractError if it may not come now."""
+        message = decode_to_control(body)
+        try:
+            self.state = TRANSITIONS[self.state, type(message)]
+        except KeyError:
+            kind = type(message).__name__.lower()
+            raise ContractError("unexpected", f"{kind} while {self.state.name.lower().replace('_', ' ')}") from None
+        match message:
+            case Hello(in_use=InUse(version=version)):
+                self._newest = version
+                return message
+            case Nack() if message.in_use > self._newest:
+                raise ContractError("unsolicited", f"version {message.in_use} in use, which was not sent")
+            case Ack() | Nack():
+                return message if self._answers_last(message) else None
+            case Ping():
+                self._echo(message)
+                return None
+            case _:
+                return message
+
+    def push(self, version: int, sealed: Sealed) -> bytes:
+        """The frame that asks for ``version``; ContractError ``stuck`` if too many went unanswered."""
+        if len(self._unanswered) >= MAX_UNANSWERED:
+            raise ContractError("stuck", f"{MAX_UNANSWERED} snapshots went unanswered")
+        self._nonce += 1
+        self._unanswered[self._nonce] = version
+        self._newest = max(self._newest, version)
+        return frame(Push(self._nonce, version, sealed))
+
+    def ping(self) -> bytes:
+        """The next ping's frame."""
+        self._pinged += 1
+        return frame(Ping(self._pinged))
+
+    def _answers_last(self, answer: Ack | Nack) -> bool:
+        version = self._unanswered.pop(answer.nonce, None)
+        if version is None:
+            raise ContractError("unsolicited", "an answer to a snapshot that was not sent, or a second one")
+        if version != answer.version:
+            raise ContractError("unsolicited", f"nonce {answer.nonce} was not version {answer.version}")
+        return answer.nonce == self._nonce
+
+    def _echo(self, ping: Ping) -> None:
+        if not self._echoed < ping.number <= self._pinged:
+            raise ContractError("unsolicited", "a ping that echoes none of ours")
+        self._echoed = ping.number

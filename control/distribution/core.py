@@ -1,0 +1,83 @@
+"""What the push server needs of the rest of control, and no more. ``control.mesh.Mesh`` is one; tests have another.
+
+Every method blocks and is called in a worker thread. ``Denied`` is the one error that a sidecar hears of; its code
+and message go into the Refuse.
+"""
+
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sidecar.contract.envelope import Sealed
+from sidecar.contract.messages import Join
+
+
+class KnownSidecar(Protocol):
+    """A sidecar that has joined once, connected or not."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def instance(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def last_seen(self) -> int: ...
+    @property
+    def revoked(self) -> bool: ...
+
+
+class Issued(Protocol):
+    """What joining and renewal give: the sidecar, and its certificate in DER."""
+
+    @property
+    def sidecar(self) -> KnownSidecar: ...
+    @property
+    def certificate(self) -> bytes: ...
+
+
+class Core(Protocol):
+    """The identity of sidecars and the snapshots they should run."""
+
+    @property
+    def signing_public_key(self) -> bytes: ...
+
+    def server_context(self) -> ssl.SSLContext:
+        """TLS 1.3; client certificates optional, of our own CA alone, their time left to ``authenticate``."""
+        ...
+
+    def enrol(self, join: Join, service: str, instance: str, csr: bytes, address: str) -> Issued:
+        """A new sidecar, or Denied."""
+        ...
+
+    def authenticate(
+        self, certificate_der: bytes, service: str, address: str, *, renewing: bool = False
+    ) -> KnownSidecar:
+        """Whose certificate this is, or Denied. If ``renewing``, one that expired of late is good enough."""
+        ...
+
+    def renew(self, sidecar_id: str, csr: bytes) -> Issued:
+        """A fresh certificate; the one before stays good until it expires. Or Denied."""
+        ...
+
+    def is_admitted(self, sidecar_id: str) -> bool:
+        """May it be connected?"""
+        ...
+
+    def seen(self, sidecar_id: str, address: str) -> None:
+        """It was here until now."""
+        ...
+
+    def sidecars(self) -> Sequence[KnownSidecar]:
+        """All that ever joined and were not forgotten, the revoked included."""
+        ...
+
+    def sealed_for(self, service: str) -> Sealed | None:
+        """What the service should run now; None when there is no policy yet."""
+        ...
+
+    def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
+        """Call back, from any thread, after every change that sidecars should hear of; the result ends it."""
+        ...

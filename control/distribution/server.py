@@ -1,0 +1,249 @@
+"""The push server: connections in, sessions out, and the questions that the API asks about them.
+
+A connection has four parts, each with its own time and size: TLS, the hello, its judgement, the session. Whatever
+goes wrong in one ends that one connection. Nothing here decides who may come in (``admission``) or what anyone
+should run (``desired``).
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+import trio
+
+from control.errors import Denied
+from sidecar.contract.messages import MAX_FRAME_TO_CONTROL, Hello, Refuse, Welcome, frame
+from sidecar.contract.strict import ContractError
+
+from .admission import Admitted, admit
+from .conversation import Conversation
+from .core import Core
+from .desired import Orders
+from .journal import record
+from .registry import Registry, Rollout, SidecarView, outcome, view
+from .rollout import Rollouts
+from .session import Pace, Session, begin
+from .waiting_room import Seat, WaitingRoom
+from .wire import FrameStream
+
+TROUBLE = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError)
+"""What a connection can end with that is nobody's fault here."""
+
+FAREWELL_S = 1.0
+"""How long a Refuse, or the note that someone left, may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every bound of the push server."""
+
+    connections: int = 20_000
+    unauthenticated: int = 256
+    fair_s: float = 2.0
+    handshake_timeout_s: float = 10.0
+    hello_timeout_s: float = 10.0
+    core_threads: int = 8
+    pace: Pace = field(default_factory=Pace)
+
+
+Opening = Callable[[], Awaitable[tuple[trio.abc.Stream, bytes | None]]]
+"""Makes a stream ready; gives the verified client certificate with it, if one was shown."""
+
+
+class PushServer:
+    """``await serve(listeners)``; the rest may be asked from the same trio thread at any time."""
+
+    def __init__(self, core: Core, *, limits: Limits | None = None, now: Callable[[], float] = time.time) -> None:
+        self._core, self._limits, self._now = core, limits or Limits(), now
+        self._threads = trio.CapacityLimiter(self._limits.core_threads)
+        self._registry, self._rollouts = Registry(), Rollouts()
+        self._orders = Orders(core, self._registry, self._rollouts, self._threads)
+        self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.fair_s)
+        self._open = 0
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.abc.Listener[trio.SocketStream]],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept for ever. Takes responsibility for the listeners."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.distribute)
+            await nursery.start(partial(trio.serve_listeners, self._accepted, list(listeners)))
+            task_status.started()
+
+    async def distribute(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hand on what changes; ``serve`` without the listening."""
+        await self._orders.run(task_status)
+
+    async def _accepted(self, raw: trio.SocketStream) -> None:
+        async def tls() -> tuple[trio.abc.Stream, bytes | None]:
+            context = self._core.server_context()
+            stream = trio.SSLStream(raw, context, server_side=True)
+            with trio.fail_after(self._limits.handshake_timeout_s):
+                await stream.do_handshake()
+            return stream, stream.getpeercert(binary_form=True)
+
+        await self.connection(tls, _peer(raw))
+
+    async def connection(self, opening: Opening, address: str) -> None:
+        """One connection from its first byte to its last. Never raises: what goes wrong concerns nobody else."""
+        if self._open >= self._limits.connections:
+            record(logging.WARNING, "turned_away", address=address, why="too many connections")
+            return
+        self._open += 1
+        try:
+            await self._converse(opening, address)
+        except TROUBLE as error:
+            record(logging.INFO, "connection_failed", address=address, why=_said(error))
+        except Exception:  # a bug, or the store: it ends this connection and not its siblings
+            logging.getLogger("sidegate.control.push").exception("a connection failed")
+        finally:
+            self._open -= 1
+
+    async def _converse(self, opening: Opening, address: str) -> None:
+        entered: tuple[Session, Admitted, FrameStream, Conversation] | None = None
+        with self._waiting.wait() as seat:
+            if seat is None:
+                record(logging.WARNING, "turned_away", address=address, why="too many unauthenticated connections")
+                return
+            stream, presented = await opening()
+            entered = await self._enter(seat, FrameStream(stream, MAX_FRAME_TO_CONTROL), presented, address)
+        if entered is None:
+            return
+        session, admitted, wire, talk = entered
+        try:
+            await self._stay(session, admitted, wire, talk)
+        finally:
+            await self._leave(session)
+        if session.refusal is not None:
+            await self._refuse(wire, session.refusal, address)
+
+    async def _enter(
+        self, seat: Seat, wire: FrameStream, presented: bytes | None, address: str
+    ) -> tuple[Session, Admitted, FrameStream, Conversation] | None:
+        """From the hello to a place in the registry."""
+        talk = Conversation()
+        try:
+            body = await wire.receive(self._limits.hello_timeout_s)
+            hello = None if body is None else talk.receive(body)
+            if not isinstance(hello, Hello):
+                return None
+            seat.has_spoken()
+            judge = partial(admit, self._core, hello, presented, address)
+            admitted = await trio.to_thread.run_sync(judge, limiter=self._threads)
+            session = begin(admitted.sidecar.id, hello, address, self._now())
+            if not self._registry.add(session):
+                raise Denied("this sidecar is connected too many times", "too_many")
+        except (Denied, ContractError) as error:
+            await self._refuse(wire, Refuse(error.code, str(error)), address)
+            return None
+        return session, admitted, wire, talk
+
+    async def _stay(self, session: Session, admitted: Admitted, wire: FrameStream, talk: Conversation) -> None:
+        """From the welcome to the end, for which ``session`` then holds the reason."""
+        core, pace = self._core, self._limits.pace
+        welcome = Welcome(session.sidecar_id, core.signing_public_key, pace.heartbeat_s, admitted.certificate)
+        with session.scope:
+            session.scope.deadline = trio.current_time() + admitted.not_after - self._now()
+            async with trio.open_nursery() as nursery:
+
+                async def until_it_ends(work: Callable[[], Awaitable[None]]) -> None:
+                    try:
+                        await work()
+                    except (Denied, ContractError) as error:
+                        session.end(error.code, str(error))
+                    except TROUBLE as error:
+                        session.why = session.why or _said(error)
+                    nursery.cancel_scope.cancel()
+
+                async def orders() -> None:
+                    await wire.send(frame(welcome), pace.write_timeout_s)
+                    record(logging.INFO, "connected", **_named(session), version=session.version)
+                    await self._orders.greet(session)
+                    await session.send(wire, talk, pace)
+
+                nursery.start_soon(until_it_ends, orders)
+                await until_it_ends(partial(session.read, wire, talk, pace, self._now, self._answered))
+        if session.scope.cancelled_caught and session.refusal is None:
+            session.end("expired", "the certificate has expired: come back with a request for the next one")
+
+    async def _leave(self, session: Session) -> None:
+        self._registry.remove(session)
+        self._rollouts.left(session)
+        record(logging.INFO, "disconnected", **_named(session), version=session.version, why=session.why)
+        with trio.move_on_after(FAREWELL_S, shield=True):
+            try:
+                note = partial(self._core.seen, session.sidecar_id, session.address)
+                await trio.to_thread.run_sync(note, limiter=self._threads)
+            except Exception as error:  # the store's affair; the sidecar is gone either way
+                record(logging.WARNING, "not_noted", **_named(session), why=f"{type(error).__name__}: {error}")
+
+    async def _refuse(self, wire: FrameStream, refusal: Refuse, address: str) -> None:
+        record(logging.WARNING, "refused", address=address, code=refusal.code, why=refusal.message)
+        with suppress(*TROUBLE):
+            await wire.send(frame(refusal), FAREWELL_S)
+
+    def _answered(self, session: Session) -> None:
+        if session.nacked is None:
+            record(logging.INFO, "ack", **_named(session), version=session.version)
+        else:
+            refused, why = session.nacked
+            record(logging.ERROR, "nack", **_named(session), refused=refused, version=session.version, why=why)
+        self._rollouts.answered(session)
+
+    async def sidecars(self) -> list[SidecarView]:
+        """Every sidecar: those connected, and those that joined once and are away."""
+        known = await trio.to_thread.run_sync(self._core.sidecars, limiter=self._threads)
+        return self._registry.views(known)
+
+    def lowest_in_force(self) -> int | None:
+        """The lowest version in force over the connected sidecars; None if none is connected."""
+        return min((session.acked for session in self._registry), default=None)
+
+    async def rollout(self, version: int) -> Rollout:
+        """How far ``version`` has come. A newer version in force counts: it holds what this one held."""
+        known = await trio.to_thread.run_sync(self._core.sidecars, limiter=self._threads)
+        acked: list[SidecarView] = []
+        nacked: list[tuple[SidecarView, str]] = []
+        pending: list[SidecarView] = []
+        for session in self._registry:
+            match outcome(session, version):
+                case "acked", _:
+                    acked.append(view(session))
+                case "nacked", reason:
+                    nacked.append((view(session), reason))
+                case _:
+                    pending.append(view(session))
+        elapsed_ms = self._rollouts.elapsed_ms(version)
+        return Rollout(version, acked, nacked, pending, self._registry.away(known), elapsed_ms)
+
+    async def wait_rollout(self, version: int, timeout_s: float) -> Rollout:
+        """The same, when nobody connected owes an answer any more, or when the time is over. ``version`` exists."""
+        self._orders.announce(version)
+        with trio.move_on_after(timeout_s):
+            await self._rollouts.wait(version)
+        return await self.rollout(version)
+
+
+def _named(session: Session) -> dict[str, object]:
+    return {"sidecar_id": session.sidecar_id, "service": session.service, "address": session.address}
+
+
+def _peer(raw: trio.SocketStream) -> str:
+    try:
+        name = raw.socket.getpeername()
+    except OSError:
+        return "gone"
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unix"
+
+
+def _said(error: BaseException) -> str:
+    """The innermost reason: trio wraps what TLS or the socket said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return "no answer in time" if isinstance(error, trio.TooSlowError) else str(error) or type(error).__name__

@@ -1,0 +1,138 @@
+"""One admitted sidecar: what it should run, what it says it runs, and the two tasks that make these agree.
+
+The mailbox has one slot and the newest wins, so a slow sidecar costs nobody else anything and skips what it was too
+slow for. The sender writes a push the moment the slot is filled, else a ping every heartbeat; the reader takes
+answers. A write that does not finish in time, or silence, ends the session.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from sidecar.contract.envelope import Sealed
+from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refuse
+
+from .conversation import Conversation
+from .wire import FrameStream
+
+MISSED_HEARTBEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A snapshot to run, and its version."""
+
+    version: int
+    sealed: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A session's waits, in seconds."""
+
+    heartbeat_s: int = 10
+    write_timeout_s: float = 30.0
+
+
+Answered = Callable[["Session"], None]
+
+
+@dataclass(eq=False)
+class Session:
+    """A connected sidecar. ``version`` is what it says it enforces, 0 for nothing; ``nacked`` is (version, reason)
+    if its last word was no. ``differs``: what it came with is not what we signed under that number."""
+
+    sidecar_id: str
+    service: str
+    instance: str
+    agent: str
+    address: str
+    capabilities: tuple[str, ...]
+    connected_at: float
+    seen_at: float
+    came_with: InUse | None
+    version: int = 0
+    differs: bool = False
+    nacked: tuple[int, str] | None = None
+    desired: Desired | None = None
+    why: str = ""
+    refusal: Refuse | None = None
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _slot: Desired | None = None
+    _filled: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def acked(self) -> int:
+        """The version that is known to be in force here, 0 for none."""
+        return 0 if self.differs else self.version
+
+    def end(self, code: str, message: str) -> None:
+        """Cut it off, and say why."""
+        self.refusal = self.refusal or Refuse(code, message)
+        self.why = self.why or f"{code}: {message}"
+        self.scope.cancel()
+
+    def has_answered(self, version: int) -> bool:
+        """Is there nothing to wait for any more: in force, or refused?"""
+        return self.acked >= version or (self.nacked is not None and self.nacked[0] >= version)
+
+    def want(self, desired: Desired) -> bool:
+        """This is what it should run now; False if that is old news. What waited in the slot is forgotten."""
+        if self.desired is not None and desired.version <= self.desired.version:
+            return False
+        self.desired, self._slot = desired, None
+        if self.came_with == InUse(desired.version, desired.sealed.digest):
+            return True
+        self.differs = self.version >= desired.version
+        self._slot = desired
+        self._filled.set()
+        return True
+
+    async def send(self, wire: FrameStream, talk: Conversation, pace: Pace) -> None:
+        """The sender: for ever, newest first."""
+        while True:
+            with trio.move_on_after(pace.heartbeat_s):
+                await self._filled.wait()
+            self._filled = trio.Event()
+            desired, self._slot = self._slot, None
+            data = talk.ping() if desired is None else talk.push(desired.version, desired.sealed)
+            await wire.send(data, pace.write_timeout_s)
+
+    async def read(
+        self, wire: FrameStream, talk: Conversation, pace: Pace, now: Callable[[], float], answered: Answered
+    ) -> None:
+        """The reader: until the sidecar closes."""
+        while (body := await wire.receive(MISSED_HEARTBEATS * pace.heartbeat_s)) is not None:
+            message = talk.receive(body)
+            self.seen_at = now()
+            match message:
+                case Ack():
+                    self.version, self.differs, self.nacked = message.version, False, None
+                    answered(self)
+                case Nack():
+                    self.version, self.nacked = message.in_use, (message.version, _printable(message.reason))
+                    answered(self)
+                case _:
+                    pass  # a stale answer or an echo: a sign of life
+
+
+def begin(sidecar_id: str, hello: Hello, address: str, now: float) -> Session:
+    """A session as the hello describes it."""
+    return Session(
+        sidecar_id=sidecar_id,
+        service=hello.service,
+        instance=hello.instance,
+        agent=hello.agent,
+        address=address,
+        capabilities=hello.capabilities,
+        connected_at=now,
+        seen_at=now,
+        came_with=hello.in_use,
+        version=0 if hello.in_use is None else hello.in_use.version,
+    )
+
+
+def _printable(text: str) -> str:
+    """A sidecar's words, harmless on a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,0 +1,36 @@
+"""Frames over a trio stream, control's end. Knows lengths and deadlines, not messages."""
+
+from collections import deque
+
+import trio
+
+from sidecar.contract.framing import FrameBuffer
+from sidecar.contract.strict import ContractError
+
+CHUNK = 16 * 1024
+
+
+class FrameStream:
+    """Bodies in, frames out. Neither direction waits longer than it is told to (``trio.TooSlowError``)."""
+
+    def __init__(self, stream: trio.abc.Stream, max_body: int) -> None:
+        self._stream = stream
+        self._buffer = FrameBuffer(max_body)
+        self._ready: deque[bytes] = deque()
+
+    async def receive(self, timeout_s: float) -> bytes | None:
+        """The next whole body, or None at a clean end. The time is for all of it: single bytes are no sign of life."""
+        with trio.fail_after(timeout_s):
+            while not self._ready:
+                data = await self._stream.receive_some(CHUNK)
+                if not data:
+                    if self._buffer.unfinished:
+                        raise ContractError("truncated", "the connection ended within a frame")
+                    return None
+                self._ready.extend(self._buffer.feed(data))
+        return self._ready.popleft()
+
+    async def send(self, frame: bytes, timeout_s: float) -> None:
+        """All of ``frame``, or TooSlowError; after that the stream is of no more use."""
+        with trio.fail_after(timeout_s):
+            await self._stream.send_all(frame)
