@@ -174,7 +174,10 @@ def _has_two_readings(router: Router, method: str, target: Target, found: Found 
         other = router.match(method, segments)
         if _number(other) != _number(found):
             return True
-        segments = tuple(unquote(segment) for segment in segments)
+        decoded = tuple(unquote(segment) for segment in segments)
+        if decoded == segments:
+            break
+        segments = decoded
     return False
 
 

@@ -8,7 +8,7 @@ account. A pattern that no path could ever match is refused with a sentence, for
 import re
 from dataclasses import dataclass
 
-from .target import canonical_segment
+from .target import MAX_SEGMENTS, canonical_segment
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _RAW = re.compile(r"[^\x21-\x7e]")
@@ -42,6 +42,8 @@ def compile_pattern(text: str) -> Pattern:
         if mark in text:
             raise ValueError(f"path {text!r} holds {meaning}, which a normalised path never does")
     parts = text[1:].split("/")
+    if len(parts) > MAX_SEGMENTS:
+        raise ValueError(f"path {text[:80]!r} has more than {MAX_SEGMENTS} segments, which a normalised path never has")
     if parts[-1] == "":  # a trailing slash, or the root
         parts.pop()
     rest = bool(parts) and parts[-1] == "**"

@@ -14,10 +14,17 @@ from sidecar.authn.rejection import Rejection
 from sidecar.contract.reasons import Reason
 
 MAX_ENCODING_LAYERS = 3
+MAX_SEGMENTS = 256
 
 _VISIBLE = re.compile(rb"[\x21-\x7e]*")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_HEX = "0123456789ABCDEFabcdef"
+_ESCAPES = {
+    (high + low).encode(): bytes((code,)) if (code := int(high + low, 16)) in _UNRESERVED else b"%%%02X" % code
+    for high in _HEX
+    for low in _HEX
+}
+"""Two hexadecimal digits -> what stands for ``%`` and them (RFC 3986 section 6.2.2)."""
 _SEPARATOR_OR_CONTROL = re.compile(rb"[/\\\x00-\x1f\x7f]")
 _DOTS = (b".", b"..")
 
@@ -45,6 +52,8 @@ def normalise(raw_target: bytes) -> Target | Rejection:
     if b"#" in raw_target:
         return _bad("a fragment has no place in a request target")
     path, _, query = raw_target.partition(b"?")
+    if path.count(b"/") > MAX_SEGMENTS:
+        return _bad(f"more than {MAX_SEGMENTS} slashes in the path")
     try:
         forwarded, decoded = _resolve(path[1:].split(b"/"))
     except ValueError as error:
@@ -78,7 +87,7 @@ def _resolve(raw_segments: list[bytes]) -> tuple[bytes, tuple[str, ...]]:
 def canonical_segment(raw: bytes) -> tuple[bytes, str]:
     """One segment as forwarded (RFC 3986 section 6.2.2: unreserved characters decoded, other escapes in upper
     case) and as read by an upstream (everything decoded). ValueError, with a sentence, if it has two readings."""
-    text = _ESCAPE.sub(_unescape, raw) if b"%" in raw else raw
+    text = _unescape(raw) if b"%" in raw else raw
     if b"\\" in text:
         raise ValueError("a backslash in the path")
     if b";" in text and text.partition(b";")[0] in _DOTS:
@@ -93,11 +102,12 @@ def canonical_segment(raw: bytes) -> tuple[bytes, str]:
         raise ValueError("the path's escapes are not UTF-8") from None
 
 
-def _unescape(match: re.Match[bytes]) -> bytes:
-    if match[1] is None:
-        raise ValueError("'%' without two hexadecimal digits")
-    code = int(match[1], 16)
-    return bytes((code,)) if code in _UNRESERVED else match[0].upper()
+def _unescape(raw: bytes) -> bytes:
+    first, *rest = raw.split(b"%")
+    try:
+        return first + b"".join([_ESCAPES[part[:2]] + part[2:] for part in rest])
+    except KeyError:
+        raise ValueError("'%' without two hexadecimal digits") from None
 
 
 def _refuse_hidden(decoded: bytes) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.authn.rejection import Rejection
 from sidecar.authz.pattern import compile_pattern
-from sidecar.authz.target import Target, normalise
+from sidecar.authz.target import MAX_SEGMENTS, Target, normalise
 
 DOC = (Path(__file__).parents[2] / "docs" / "paths.md").read_text(encoding="utf-8")
 
@@ -58,3 +58,12 @@ def test_a_raw_byte_that_is_not_visible_ascii_is_refused(byte: int) -> None:
     assert isinstance(normalise(b"/a" + bytes((byte,)) + b"b"), Rejection)
     if byte != 0x5C:
         assert isinstance(normalise(b"/a?" + bytes((byte,)) + b"b"), Rejection)
+
+
+def test_the_number_of_segments_is_bounded() -> None:
+    """So that a path costs little to read, however long it may be; the query does not count."""
+    assert isinstance(normalise(b"/a" * MAX_SEGMENTS + b"?" + b"/" * 999), Target)
+    assert isinstance(normalise(b"/a" * (MAX_SEGMENTS + 1)), Rejection)
+    assert compile_pattern("/a" * MAX_SEGMENTS).matches(("a",) * MAX_SEGMENTS)
+    with pytest.raises(ValueError, match="never has"):
+        compile_pattern("/a" * (MAX_SEGMENTS + 1))
