@@ -1,0 +1,14 @@
+"""The admin API under ``/v1``, the issuer's endpoints, and probes: HTTP in, calls of the mesh out.
+
+``app``         the FastAPI application, put together
+``gate``        before any route: who may come in, how large and how slow a request may be
+``rate``        how often secrets may be tried
+``problems``    every refusal as ``application/problem+json`` (RFC 9457)
+``given``       what routes are handed: the mesh, the fleet, the operator; and the shapes they share
+``policy``      push, check, diff, explain
+``versions``    history, rollback, rollout
+``fleet``       sidecars and join tokens
+``identity``    applications and tokens
+``keys``        signing keys and revocations
+``issuer``      ``/oauth2/token``, ``/.well-known/*``, ``/live``, ``/ready``: open to all
+"""

@@ -1,0 +1,44 @@
+"""The FastAPI application, put together. The returned ASGI application has the gate before it."""
+
+from importlib.metadata import version
+
+import trio
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from control.dashboard import dashboard
+from control.dashboard.sessions import Sessions
+from control.distribution import PushServer
+from control.mesh import Mesh
+
+from . import fleet as fleet_routes
+from . import identity, issuer, keys, policy, problems, versions
+from .gate import GUARDED, Gate
+from .rate import Attempts
+
+
+def application(mesh: Mesh, fleet: PushServer, *, over_tls: bool = False) -> FastAPI:
+    """Every route, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
+    app = FastAPI(
+        title="Sidegate control",
+        version=version("sidegate"),
+        openapi_url=f"{GUARDED}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.mesh = mesh
+    app.state.fleet = fleet
+    app.state.sessions = Sessions()
+    app.state.over_tls = over_tls  # others reach control by https: cookies are Secure
+    app.state.attempts = Attempts(trio.current_time())
+    problems.install(app)
+    for room in (policy, versions, fleet_routes, identity, keys, issuer):
+        app.include_router(room.router)
+    app.include_router(dashboard.router)
+    return app
+
+
+def guarded(app: FastAPI) -> ASGIApp:
+    """``app`` behind its gate: what is served."""
+    return Gate(app, app.state.mesh, app.state.attempts)

@@ -1,0 +1,136 @@
+"""Before any route: who may come in, how large a request may be and how slowly it may arrive.
+
+One ASGI middleware, so that no route can forget it. Everything under ``/v1`` needs the operator credential, and is
+asked for it before a byte of the body is read. A body is taken whole, within its limit and its time, and handed on.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from control.mesh import Mesh
+
+from .problems import Refusal, too_many, unauthorized
+from .rate import Attempts
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_OPEN_BODY_BYTES = 64 * 1024
+"""For whoever has not shown the credential."""
+BODY_TIMEOUT_S = 10.0
+GUARDED = "/v1"
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+
+
+class Gate:
+    """Wraps the application. ``scope["state"]["operator"]`` is the Operator wherever one was asked for."""
+
+    def __init__(self, app: ASGIApp, mesh: Mesh, attempts: Attempts) -> None:
+        self._app, self._mesh, self._attempts = app, mesh, attempts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        try:
+            guarded = is_guarded(scope["path"])
+            if guarded:
+                scope.setdefault("state", {})["operator"] = await self._operator(scope)
+            limit = MAX_BODY_BYTES if guarded else MAX_OPEN_BODY_BYTES
+            body = await _whole_body(scope, receive, limit)
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, send)
+            return
+        if body is not None:
+            await self._app(scope, _replay(body, receive), send)
+
+    async def _operator(self, scope: Scope) -> Any:
+        given = Headers(scope=scope).getlist("authorization")
+        if not given:
+            raise unauthorized("This needs the operator credential: Authorization: Bearer CREDENTIAL.")
+        scheme, _, credential = given[0].partition(" ")
+        credential = credential.strip(" ")
+        if len(given) > 1 or scheme.lower() != "bearer" or not credential:
+            raise unauthorized("The Authorization header should be one, and of the form: Bearer CREDENTIAL.")
+        operator = await try_credential(self._mesh, self._attempts, address_of(scope), credential)
+        if operator is None:
+            raise unauthorized("This is not the operator credential of this control.")
+        return operator
+
+
+def is_guarded(path: str) -> bool:
+    """Whether ``path``, as the router sees it, is the admin API."""
+    return path == GUARDED or path.startswith(GUARDED + "/")
+
+
+def address_of(scope: Scope) -> str:
+    """Where the request comes from; "" on a unix socket."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+async def try_credential(mesh: Mesh, attempts: Attempts, address: str, credential: str) -> Any:
+    """The Operator whose credential it is, or None. A Refusal (429) from an address that failed too often."""
+    wait_s = attempts.begin(address, trio.current_time())
+    if wait_s > 0:
+        raise too_many(wait_s)
+    operator = await trio.to_thread.run_sync(mesh.operators.authenticate, credential)
+    if operator is None:
+        attempts.failed(address, trio.current_time())
+    return operator
+
+
+async def _whole_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+    """The body, or None if the client went away; Refusal 413 or 408."""
+    length = Headers(scope=scope).get("content-length", "0")
+    too_large = Refusal(413, f"The body is larger than {limit} bytes.")
+    if length.isascii() and length.isdigit() and (len(length) > 12 or int(length) > limit):
+        raise too_large
+    body = bytearray()
+    with trio.move_on_after(BODY_TIMEOUT_S) as waiting:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise too_large
+            if not message.get("more_body", False):
+                break
+    if waiting.cancelled_caught:
+        raise Refusal(408, f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.")
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    handed = False
+
+    async def replay() -> Message:
+        nonlocal handed
+        if handed:
+            return await receive()
+        handed = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

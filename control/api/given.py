@@ -1,0 +1,125 @@
+"""What routes are handed (the mesh, the fleet, the operator), and the shapes of what they are sent.
+
+A key that no shape knows is an error. Limits are here, so that nothing without a bound reaches the mesh.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from control.distribution import PushServer
+from control.identity import Operator
+from control.mesh import Mesh
+
+MAX_NUMBER = 2**53 - 1
+
+
+def _mesh(request: Request) -> Mesh:
+    mesh: Mesh = request.app.state.mesh
+    return mesh
+
+
+def _fleet(request: Request) -> PushServer:
+    fleet: PushServer = request.app.state.fleet
+    return fleet
+
+
+def _actor(request: Request) -> str:
+    operator: Operator = request.state.operator
+    return operator.name
+
+
+TheMesh = Annotated[Mesh, Depends(_mesh)]
+TheFleet = Annotated[PushServer, Depends(_fleet)]
+Actor = Annotated[str, Depends(_actor)]
+VersionNumber = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
+Key = Annotated[str, Path(min_length=1, max_length=200)]
+"""How one thing is named in a path: its name or its id."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Names = Annotated[list[Name], Field(max_length=200)]
+Instant = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+"""Unix seconds."""
+Lifetime = Annotated[int, Field(ge=1, le=366 * 86400)]
+"""Seconds."""
+
+
+class Given(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PolicyGiven(Given):
+    """A policy with what it refers to: ``files`` it names, ``env`` for its ``${NAME}``."""
+
+    source: Annotated[str, Field(max_length=1024 * 1024)]
+    files: Annotated[dict[Name, str], Field(max_length=200)] = {}
+    env: Annotated[dict[Name, str], Field(max_length=500)] = {}
+
+
+class PushGiven(PolicyGiven):
+    """A policy to put in force."""
+
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
+class ExplainGiven(Given):
+    """A request to decide without sending it."""
+
+    service: Name
+    method: Annotated[str, Field(min_length=1, max_length=40)]
+    path: Annotated[str, Field(min_length=1, max_length=8192)]
+    token: Annotated[str, Field(max_length=65536)] | None = None
+    headers: Annotated[dict[Name, Annotated[str, Field(max_length=8192)]], Field(max_length=100)] = {}
+
+
+class JoinTokenGiven(Given):
+    """A join token to make. ``uses``: how many replicas may share it."""
+
+    service: Name
+    uses: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    lifetime_s: Lifetime = 3600
+
+
+class AppGiven(Given):
+    """An application to register. ``services`` null: all."""
+
+    name: Name
+    scopes: Names = []
+    services: Names | None = None
+
+
+class AppChange(Given):
+    """What to change of an application; what is absent stays."""
+
+    name: Name | None = None
+    scopes: Names | None = None
+    services: Names | None = None
+    active: bool | None = None
+
+
+class TokenGiven(Given):
+    """An access token to issue. ``scopes`` and ``services`` null: all that the application has."""
+
+    app: Name
+    scopes: Names | None = None
+    services: Names | None = None
+    lifetime_s: Lifetime | None = None
+
+
+class RotateGiven(Given):
+    """A rotation. ``algorithm`` null: as now."""
+
+    algorithm: Annotated[str, Field(max_length=20)] | None = None
+
+
+class RevocationGiven(Given):
+    """Tokens that shall no longer count. ``before``: issued then or earlier (default: now)."""
+
+    by: Annotated[str, Field(pattern="^(jti|subject|client|issuer)$")]
+    value: Annotated[str, Field(max_length=1000)] = ""
+    issuer: Name | None = None
+    before: Instant | None = None
+    until: Instant | None = None

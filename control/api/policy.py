@@ -1,0 +1,111 @@
+"""The policy: read, push, check, diff; and what it would say to a request."""
+
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+from starlette.status import HTTP_201_CREATED
+
+from control.errors import Conflict, NotFound
+from control.mesh import Explanation, Mesh
+from control.policy import Policy, changes, load
+from control.policy import check as check_policy
+from sidecar.contract.reasons import status_of
+
+from .given import MAX_NUMBER, Actor, ExplainGiven, PolicyGiven, PushGiven, TheMesh
+from .problems import Refusal, plain_problems
+
+router = APIRouter(prefix="/v1", tags=["policy"])
+
+
+@router.get("/policy")
+def get_policy(
+    mesh: TheMesh, response: Response, version: Annotated[int | None, Query(ge=1, le=MAX_NUMBER)] = None
+) -> dict[str, Any]:
+    """The policy in force, or that of a version, as it was written. ETag is the version now in force."""
+    stored = mesh.policy(version)
+    current = mesh.current()
+    if current is not None:
+        response.headers["ETag"] = f'"{current.version}"'
+    return {
+        "version": stored.version,
+        "source": stored.source,
+        "files": sorted(stored.files),
+        "author": stored.author,
+        "created_at": stored.created_at,
+    }
+
+
+@router.post("/policy", status_code=HTTP_201_CREATED)
+def push_policy(
+    given: PushGiven, mesh: TheMesh, actor: Actor, if_match: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Checks the policy, runs its tests and puts it in force. ``If-Match: "VERSION"`` guards against a race."""
+    expected = None if if_match is None else _version_of(if_match)
+    warnings = load(given.source, given.files, given.env).warnings
+    try:
+        version = mesh.push(given.source, given.files, given.env, actor, note=given.note, expected_version=expected)
+    except Conflict as error:
+        if expected is None:
+            raise
+        raise Refusal(412, str(error)) from error
+    return {**asdict(version), "warnings": plain_problems(warnings)}
+
+
+@router.post("/policy/check")
+def check(given: PolicyGiven) -> dict[str, Any]:
+    """What ``control check`` says of it; nothing is changed."""
+    report = check_policy(load(given.source, given.files, given.env), now=int(time.time()))
+    return {"ok": report.ok, **report.as_json()}
+
+
+@router.post("/policy/diff")
+def diff(given: PolicyGiven, mesh: TheMesh) -> dict[str, Any]:
+    """What would change if it were pushed now."""
+    new = load(given.source, given.files, given.env)
+    old, version = _in_force(mesh)
+    found = changes(old, new)
+    return {
+        "against": version,
+        "changes": [change.as_json() for change in found],
+        "lines": [str(change) for change in found],
+    }
+
+
+@router.post("/explain")
+def explain(given: ExplainGiven, mesh: TheMesh) -> dict[str, Any]:
+    """The decision that the service's sidecar would take, step by step, made by the sidecar's own code."""
+    return _explained(mesh.explain(given.service, given.method, given.path, given.token, given.headers))
+
+
+def _version_of(if_match: str) -> int:
+    text = if_match.strip().removeprefix('"').removesuffix('"')
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise Refusal(400, 'If-Match should be one version in double quotes, such as "7".')
+    return int(text)
+
+
+def _in_force(mesh: Mesh) -> tuple[Policy | None, int]:
+    try:
+        stored = mesh.policy()
+    except NotFound:
+        return None, 0
+    return load(stored.source, stored.files, stored.env), stored.version
+
+
+def _explained(explanation: Explanation) -> dict[str, Any]:
+    decision = explanation.decision
+    principal = decision.principal
+    return {
+        "version": explanation.version,
+        "service": explanation.service,
+        "allowed": decision.allowed,
+        "status": 200 if decision.allowed else status_of(decision.reason),
+        "reason": str(decision.reason),
+        "detail": decision.detail,
+        "route": None if decision.route is None else decision.route.path,
+        "principal": None if principal is None else {"issuer": principal.issuer_name, "subject": principal.subject},
+        "steps": explanation.steps,
+    }

@@ -1,0 +1,81 @@
+"""How often a secret may be tried: token buckets, one an address and one for all. In memory, bounded.
+
+A try that succeeds costs 1, one that fails costs ``FAILURE``: who knows the secret hardly meets the limit, who
+guesses meets it after twenty tries. An address that has overdrawn is refused before the secret is looked at.
+"""
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass
+
+CAPACITY = 2000.0
+REFILL_PER_S = 100.0
+FAILURE = 100.0
+OVERALL = 25
+"""The bucket for all addresses is as large as this many of one."""
+MAX_ADDRESSES = 10_000
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A level that time fills up to ``capacity``. It may be overdrawn, by tries that were under way together."""
+
+    capacity: float
+    refill_per_s: float
+    level: float
+    at: float
+
+    def look(self, now: float) -> float:
+        """The level at ``now``."""
+        self.level = min(self.capacity, self.level + max(0.0, now - self.at) * self.refill_per_s)
+        self.at = now
+        return self.level
+
+
+class Attempts:
+    """Counts tries of secrets. ``now`` is any clock that never goes back."""
+
+    def __init__(self, now: float) -> None:
+        self._everyone = Bucket(CAPACITY * OVERALL, REFILL_PER_S * OVERALL, CAPACITY * OVERALL, now)
+        self._by_address: OrderedDict[str, Bucket] = OrderedDict()
+
+    def begin(self, address: str, now: float) -> float:
+        """Counts one try. 0 if it may go on, else in how many seconds to come back."""
+        buckets = (self._bucket(address, now), self._everyone)
+        waits = [(1.0 - bucket.look(now)) / bucket.refill_per_s for bucket in buckets]
+        if max(waits) > 0:
+            return max(waits)
+        self._charge(address, 1.0, now)
+        return 0.0
+
+    def failed(self, address: str, now: float) -> None:
+        """The try did not know the secret."""
+        self._charge(address, FAILURE - 1.0, now)
+
+    def _charge(self, address: str, cost: float, now: float) -> None:
+        for bucket in (self._bucket(address, now), self._everyone):
+            bucket.look(now)
+            bucket.level -= cost
+
+    def _bucket(self, address: str, now: float) -> Bucket:
+        key = network_of(address)
+        bucket = self._by_address.get(key)
+        if bucket is None:
+            bucket = self._by_address[key] = Bucket(CAPACITY, REFILL_PER_S, CAPACITY, now)
+            if len(self._by_address) > MAX_ADDRESSES:
+                self._by_address.popitem(last=False)
+        self._by_address.move_to_end(key)
+        return bucket
+
+
+def network_of(address: str) -> str:
+    """What counts as one place: an IPv4 address, or an IPv6 /64, which is what one customer gets."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "local"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

@@ -1,0 +1,151 @@
+"""The composition root: settings in, one nursery tree out.
+
+    run
+      |- HTTP        Hypercorn's trio worker: API, issuer, dashboard
+      |- push        the push server
+      |- keys        every few seconds: the next step of a key rotation, if one is due
+      `- the end     SIGTERM or SIGINT: no new connections, those under way get a moment, exit 0
+
+Both sockets are bound before anything is opened, so that a port that is taken changes nothing on disk. Whatever
+keeps control from starting is a StartError: one sentence, and no traceback.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from functools import partial
+from typing import cast
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve
+from hypercorn.typing import Framework
+from sqlalchemy.exc import SQLAlchemyError
+
+from control.api.app import application, guarded
+from control.api.versions import MAX_WAIT_S
+from control.distribution import PushServer
+from control.errors import ControlError
+from control.listeners import BindError, Bound, bind_http, bind_push
+from control.mesh import Mesh, open_mesh
+from control.policy import PolicyErrors
+from control.settings import Settings
+
+KEYS_EVERY_S = 2.0
+GRACE_S = 2.0
+"""For answers under way when control is told to stop."""
+STOP_WITHIN_S = 8.0
+
+_log = logging.getLogger("control")
+
+
+class StartError(Exception):
+    """Control cannot begin. The text says why and what to do."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def run(settings: Settings) -> None:
+    """``control serve``: returns after an orderly end; StartError if it could not begin."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for name in ("alembic", "sqlalchemy", "httpx", "hypercorn"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    http, push = _bind(settings)
+    mesh = _open(settings, settings.public_url or f"http://{http.shown}")
+    try:
+        _admit_operator(mesh, settings.token)
+        trio.run(_serve, mesh, settings, http, push)
+    finally:
+        mesh.close()
+        for place in push:
+            place.close()
+
+
+def _bind(settings: Settings) -> tuple[Bound, list[Bound]]:
+    try:
+        return bind_http(settings.http), [bind_push(place) for place in settings.push]
+    except BindError as error:
+        raise StartError(str(error)) from None
+
+
+def _open(settings: Settings, public_url: str) -> Mesh:
+    where = f"data {settings.data}"
+    try:
+        return open_mesh(settings.data, public_url, token_lifetime_s=settings.token_lifetime_s)
+    except OSError as error:
+        raise StartError(f"{where}: {error.strerror}. It should be a directory that control may write to.") from None
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        raise StartError(f"{where}: its database cannot be used ({cause}).") from None
+    except PolicyErrors as errors:
+        first = errors.problems[0].message if errors.problems else str(errors)
+        raise StartError(f"{where}: the policy in force can no longer be compiled: {first}") from None
+    except ControlError as error:
+        raise StartError(f"{where}: {error}") from None
+
+
+def _admit_operator(mesh: Mesh, token: str | None) -> None:
+    try:
+        made = mesh.operators.ensure(token)
+    except ControlError as error:
+        raise StartError(f"CONTROL_TOKEN: {error}", 2) from None
+    if made is not None:
+        print(f"operator credential, shown this once (set CONTROL_TOKEN to it):\n{made}", file=sys.stderr, flush=True)
+
+
+async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound]) -> None:
+    end = trio.Event()
+    fleet = PushServer(mesh)
+    app = application(mesh, fleet, over_tls=(settings.public_url or "").startswith("https://"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_listen_for_signals, end)
+        await nursery.start(fleet.serve, [place.listener() for place in push])
+        nursery.start_soon(_advance_keys, mesh, fleet)
+        async with trio.open_nursery() as until_answered:
+            served = cast("Framework", guarded(app))  # Hypercorn and Starlette spell one protocol in two ways
+            await until_answered.start(partial(serve, served, _hypercorn(http), shutdown_trigger=end.wait, mode="asgi"))
+            shown = "  ".join(f"push {place.shown}" for place in push)
+            print(f"control ready: http http://{http.shown}  {shown}", flush=True)
+        nursery.cancel_scope.cancel()
+
+
+def _hypercorn(http: Bound) -> Config:
+    config = Config()
+    config.bind = [f"fd://{http.detach()}"]
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.include_server_header = False
+    config.graceful_timeout = GRACE_S
+    config.keep_alive_timeout = 15
+    config.read_timeout = int(MAX_WAIT_S) + 15  # also runs while a long poll is being answered
+    config.startup_timeout = config.shutdown_timeout = 10
+    config.h2_max_concurrent_streams = 32
+    return config
+
+
+async def _listen_for_signals(end: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            if end.is_set():
+                os._exit(1)  # told twice; what is committed is on disk
+            end.set()
+            # Hypercorn shields its writes: a client that reads nothing could hold the process for ever.
+            last_resort = threading.Timer(STOP_WITHIN_S, os._exit, (0,))
+            last_resort.daemon = True
+            last_resort.start()
+
+
+async def _advance_keys(mesh: Mesh, fleet: PushServer) -> None:
+    while True:
+        try:
+            await trio.to_thread.run_sync(mesh.advance_keys, fleet.lowest_in_force())
+        except Exception:
+            # A full disk or a locked database passes; without this task keys would never rotate again.
+            _log.exception("the signing keys could not be advanced; trying again")
+        await trio.sleep(KEYS_EVERY_S)

@@ -1,0 +1,135 @@
+"""The fleet: status, join-token."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import output as out
+from .failure import USAGE, Failure
+from .options import Output, duration_s, wants_json
+
+if TYPE_CHECKING:
+    from .client import Client
+
+WATCH_EVERY_S = 1.0
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Adds this file's verbs."""
+    app.command()(status)
+    app.command("join-token")(join_token)
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    output: Output = None,
+) -> None:
+    """Each sidecar: where it is, what it enforces, what it refused and why."""
+    from .client import Client
+
+    with Client() as client:
+        while True:
+            answer = client.get("/sidecars")
+            if watch and sys.stdout.isatty():
+                print("\033[H\033[2J", end="")
+            if wants_json(output):
+                out.show_json(answer)
+            else:
+                _show_status(answer)
+            sys.stdout.flush()
+            if not watch:
+                return
+            threading.Event().wait(WATCH_EVERY_S)  # a person's refresh rate; Ctrl-C ends it
+
+
+def _show_status(answer: dict[str, Any]) -> None:
+    current = answer["version"]
+    live = [one for one in answer["sidecars"] if one["connected"]]
+    behind = [one for one in live if one["state"] != "acked"]
+    out.say(
+        f"version {current or 'none yet'}, {len(live)} of {len(answer['sidecars'])} sidecars connected"
+        + (f", {len(behind)} not up to date" if behind else "")
+    )
+    rows = [
+        (
+            one["service"],
+            one["instance"],
+            one["address"],
+            one["version"] or None,
+            one["state"] if not one["reason"] else f"{one['state']}: {one['reason']}",
+            out.moment(one["last_seen"]),
+            one["id"],
+        )
+        for one in answer["sidecars"]
+    ]
+    if rows:
+        out.table(("service", "instance", "address", "version", "state", "last seen", "id"), rows, "")
+
+
+def join_token(
+    service: Annotated[str | None, typer.Argument(help="The service it is for.", show_default=False)] = None,
+    uses: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sidecars may join with it.")] = 1,
+    expires: Annotated[str, typer.Option(metavar="DURATION", help="How long it is good for.")] = "1h",
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Write it to a new file (0600), not to stdout.", show_default=False)
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Those there are, without their secrets.")] = False,
+    revoke: Annotated[str | None, typer.Option(metavar="ID", help="No more joins with it.", show_default=False)] = None,
+    output: Output = None,
+) -> None:
+    """Make a join token for SERVICE and print it (it alone, for scripts)."""
+    from .client import Client, segment
+
+    if sum((service is not None, list_all, revoke is not None)) != 1:
+        raise Failure("Say one of: control join-token SERVICE, --list, or --revoke ID.", USAGE)
+    lifetime_s = duration_s(expires, "--expires")
+    with Client() as client:
+        if list_all:
+            _list(client, output)
+        elif revoke is not None:
+            client.delete(f"/join-tokens/{segment(revoke)}")
+            out.hint(f"join token {revoke} is revoked")
+        else:
+            body = {"service": service, "uses": uses, "lifetime_s": lifetime_s}
+            _make(client, body, file, output)
+
+
+def _list(client: "Client", output: Output) -> None:
+    answer = client.get("/join-tokens")
+    if wants_json(output):
+        out.show_json(answer)
+        return
+    rows = [
+        (one["id"], one["service"], one["uses_left"], out.moment(one["expires_at"]), "yes" if one["revoked"] else "no")
+        for one in answer["join_tokens"]
+    ]
+    out.table(("id", "service", "uses left", "expires", "revoked"), rows, "no join tokens")
+
+
+def _make(client: "Client", body: dict[str, Any], file: Path | None, output: Output) -> None:
+    target = None
+    if file is not None:
+        try:  # before the token is made, so that none is made in vain
+            target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise Failure(f"--out {file}: exists already. Remove it or name another file.") from None
+        except OSError as error:
+            raise Failure(f"--out {file}: {error.strerror}.") from None
+    try:
+        made = client.post("/join-tokens", body)
+    except Failure:
+        if file is not None:
+            file.unlink(missing_ok=True)
+        raise
+    if target is not None:
+        with os.fdopen(target, "w", encoding="ascii") as written:
+            written.write(made.pop("token") + "\n")
+        out.hint(f"written to {file}; good for {made['uses_left']} joins until {out.moment(made['expires_at'])}")
+    if wants_json(output):
+        out.show_json(made)
+    elif target is None:
+        print(made["token"])

@@ -1,0 +1,221 @@
+"""The policy: check, diff, push, rollback, history, get, explain."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import output as out
+from .failure import REFUSED, USAGE, Failure
+from .options import Output, PolicyFile, Timeout, Wait, duration_s, wants_json
+
+if TYPE_CHECKING:
+    from .client import Client
+
+MAX_TOKEN_BYTES = 65536
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Adds this file's verbs."""
+    for verb in (check, diff, push, rollback, history, get, explain):
+        app.command()(verb)
+
+
+def check(file: PolicyFile, output: Output = None) -> None:
+    """Validate a policy and run its own tests. Works offline."""
+    import time
+
+    from control.policy import PolicyErrors, gather, load
+    from control.policy import check as check_policy
+
+    try:
+        found = gather(file, os.environ)
+        policy = load(found.source, found.files, found.env, name=str(file))
+    except PolicyErrors as errors:
+        _invalid(errors, output)
+    report = check_policy(policy, now=int(time.time()))
+    if wants_json(output):
+        out.show_json({"ok": report.ok, **report.as_json()})
+    else:
+        for line in report.format().splitlines():
+            out.say(line)
+    if not report.ok:
+        raise typer.Exit(REFUSED)
+
+
+def diff(file: PolicyFile, output: Output = None) -> None:
+    """What would change if FILE were pushed now."""
+    body = _read(file, output)
+    with _client() as client:
+        answer = client.post("/policy/diff", body)
+    if wants_json(output):
+        out.show_json(answer)
+        return
+    for line in answer["lines"]:
+        out.say(line)
+    if not answer["lines"]:
+        out.say("no change")
+
+
+def push(
+    file: PolicyFile,
+    wait: Wait = False,
+    timeout: Timeout = "30s",
+    note: Annotated[str, typer.Option(help="Kept in the history.")] = "",
+    if_version: Annotated[
+        int | None, typer.Option(help="Only if this version is still the newest one.", show_default=False)
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Put FILE in force on every sidecar."""
+    timeout_s = duration_s(timeout, "--timeout")
+    body = {**_read(file, output), "note": note}
+    headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+    with _client() as client:
+        made = client.post("/policy", body, headers)
+        for warning in made["warnings"]:
+            place = f"{file}:{warning['line']}" if warning["line"] else str(file)
+            out.hint(f"warning: {place}: {warning['path']}: {warning['message']}")
+        _made(client, made, "pushed", wait, timeout_s, output)
+
+
+def rollback(
+    version: Annotated[int, typer.Argument(min=1, help="See: control history.", show_default=False)],
+    wait: Wait = False,
+    timeout: Timeout = "30s",
+    output: Output = None,
+) -> None:
+    """Put the policy of VERSION in force again, as a new version."""
+    timeout_s = duration_s(timeout, "--timeout")
+    with _client() as client:
+        made = client.post(f"/versions/{version}/rollback")
+        _made(client, made, f"is the policy of version {version}", wait, timeout_s, output)
+
+
+def history(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
+    before: Annotated[int | None, typer.Option(min=1, help="Older than this version.", show_default=False)] = None,
+    output: Output = None,
+) -> None:
+    """Every change of the mesh, newest first."""
+    with _client() as client:
+        answer = client.get("/versions", limit=limit, before=before)
+    if wants_json(output):
+        out.show_json(answer)
+        return
+    rows = [(v["version"], v["kind"], out.moment(v["created_at"]), v["actor"], v["note"]) for v in answer["versions"]]
+    out.table(("version", "kind", "when", "by", "note"), rows, "no versions yet: push a policy")
+    if answer["next_before"]:
+        out.hint(f"older ones: control history --before {answer['next_before']}")
+
+
+def get(
+    version: Annotated[int | None, typer.Argument(min=1, help="Default: the one in force.", show_default=False)] = None,
+    output: Output = None,
+) -> None:
+    """Print a policy as it was pushed."""
+    with _client() as client:
+        answer = client.get("/policy", version=version)
+    if wants_json(output):
+        out.show_json(answer)
+    else:
+        sys.stdout.buffer.write(answer["source"].encode())
+        sys.stdout.buffer.flush()
+
+
+def explain(
+    service: Annotated[str, typer.Argument(show_default=False)],
+    method: Annotated[str, typer.Argument(show_default=False)],
+    path: Annotated[str, typer.Argument(help="With its query, as it is sent.", show_default=False)],
+    token: Annotated[
+        str | None,
+        typer.Option(help="- reads it from stdin, and keeps it out of the process list.", show_default=False),
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="A file that holds the token.", show_default=False)] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="'Name: value'; may be repeated.", show_default=False)
+    ] = None,
+    output: Output = None,
+) -> None:
+    """What the sidecar of SERVICE would answer, step by step. Nothing is sent to it."""
+    body = {
+        "service": service,
+        "method": method.upper(),
+        "path": path,
+        "token": _token(token, token_file),
+        "headers": _headers(header or []),
+    }
+    with _client() as client:
+        answer = client.post("/explain", body)
+    if wants_json(output):
+        out.show_json(answer)
+        return
+    for step in answer["steps"]:
+        out.say(step)
+    verdict = "allowed" if answer["allowed"] else f"refused: {answer['status']} {answer['reason']}"
+    detail = f" ({answer['detail']})" if answer["detail"] and not answer["allowed"] else ""
+    out.say(f"{verdict}{detail}  [version {answer['version']}]")
+
+
+def _client() -> "Client":
+    from .client import Client
+
+    return Client()
+
+
+def _read(file: Path, output: Output) -> dict[str, Any]:
+    from control.policy import PolicyErrors, gather
+
+    try:
+        found = gather(file, os.environ)
+    except PolicyErrors as errors:
+        _invalid(errors, output)
+    return {"source": found.source, "files": dict(found.files), "env": dict(found.env)}
+
+
+def _invalid(errors: Any, output: Output) -> Any:
+    problems = [{"line": p.line, "path": p.path, "message": p.message} for p in errors.problems]
+    if wants_json(output):
+        out.show_json({"ok": False, "problems": problems})
+    for line in errors.format().splitlines():
+        out.hint(line)
+    raise typer.Exit(REFUSED)
+
+
+def _made(client: "Client", made: dict[str, Any], verb: str, wait: bool, timeout_s: int, output: Output) -> None:
+    """Reports a new version, and with ``--wait`` its rollout."""
+    from .rollout import receipt, settled, wait_for
+
+    rollout = wait_for(client, made["version"], timeout_s) if wait else None
+    if wants_json(output):
+        out.show_json(made if rollout is None else {**made, "rollout": rollout})
+        if rollout is not None and not settled(rollout):
+            raise typer.Exit(REFUSED)
+        return
+    out.say(f"version {made['version']} {verb}")
+    if rollout is not None:
+        receipt(rollout, each=True)
+
+
+def _token(token: str | None, token_file: Path | None) -> str | None:
+    if token is not None and token_file is not None:
+        raise Failure("--token and --token-file exclude each other: give one of them.", USAGE)
+    if token_file is not None:
+        try:
+            return token_file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a token"
+            raise Failure(f"--token-file {token_file}: {reason}.", USAGE) from None
+    return sys.stdin.read(MAX_TOKEN_BYTES).strip() if token == "-" else token
+
+
+def _headers(lines: list[str]) -> dict[str, str]:
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise Failure(f"--header {line!r}: should be 'Name: value'.", USAGE)
+        headers[name.strip()] = value.strip()
+    return headers

@@ -1,0 +1,69 @@
+"""``control serve``: settings from flags, environment and file; then the composition root."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from .failure import USAGE, Failure
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Adds this file's verb."""
+    app.command()(serve)
+
+
+def _flag(metavar: str, text: str, name: str | None = None) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        *([name] if name else []), metavar=metavar, help=text, show_default=False
+    )
+    return option
+
+
+Text = str | None
+
+
+def serve(
+    http: Annotated[Text, _flag("HOST:PORT", "Admin API and issuer [127.0.0.1:7000].")] = None,
+    push: Annotated[
+        list[str] | None, _flag("HOST:PORT", "Where sidecars connect, or unix:/path; repeatable [127.0.0.1:7001].")
+    ] = None,
+    data: Annotated[Text, _flag("DIR", "Database and keys [./data].")] = None,
+    database: Annotated[Text, _flag("URL", "Not in this version.")] = None,
+    public_url: Annotated[Text, _flag("URL", "The issuer's name [http://HTTP].")] = None,
+    token_file: Annotated[Text, _flag("FILE", "File that holds the operator credential.")] = None,
+    token_lifetime: Annotated[Text, _flag("DURATION", "How long an issued token lives [15m].")] = None,
+    log_level: Annotated[Text, _flag("LEVEL", "debug, info, warning, error [info].")] = None,
+    config: Annotated[Text, _flag("FILE.toml", "Settings from a file.")] = None,
+    token: Annotated[Text, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run control. Each flag is also a CONTROL_* variable and a key of the TOML file."""
+    from control.settings import SettingsError, load
+
+    if token is not None:
+        raise Failure(
+            "The operator credential is not taken from the command line, where every process list shows it. "
+            "Set CONTROL_TOKEN or --token-file, and make a new credential: this one has been seen.",
+            USAGE,
+        )
+    flags = {
+        "http": http,
+        "push": ",".join(push) if push else None,
+        "data": data,
+        "database": database,
+        "public_url": public_url,
+        "token_file": token_file,
+        "token_lifetime": token_lifetime,
+        "log_level": log_level,
+        "config": config,
+    }
+    try:
+        settings = load(flags, os.environ)
+    except SettingsError as error:
+        raise Failure(str(error), USAGE) from None
+    from control.app import StartError, run
+
+    try:
+        run(settings)
+    except StartError as error:
+        raise Failure(str(error), error.exit_code) from None

@@ -1,0 +1,127 @@
+"""The page, and signing in and out with the operator credential. It changes nothing and shows no secret."""
+
+from urllib.parse import parse_qs
+
+import trio
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from control.api.fleet import sidecars_of
+from control.api.gate import address_of, try_credential
+from control.api.given import TheFleet, TheMesh
+from control.mesh import Mesh
+
+from . import pages
+from .sessions import LIFETIME_S, Sessions
+
+COOKIE = "control_session"
+VERSIONS_SHOWN = 20
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def home(request: Request, mesh: TheMesh, fleet: TheFleet) -> Response:
+    """The status page, or the form that asks who is there."""
+    if not await _signed_in(request, mesh):
+        return _html(pages.sign_in())
+    sidecars = await sidecars_of(fleet)
+    return _html(await trio.to_thread.run_sync(_status, mesh, sidecars))
+
+
+@router.post("/login")
+async def login(request: Request, mesh: TheMesh) -> Response:
+    """Takes the operator credential and gives a session for it."""
+    credential = _credential(await request.body())
+    attempts = request.app.state.attempts
+    operator = await try_credential(mesh, attempts, address_of(request.scope), credential)
+    if operator is None:
+        return _html(pages.sign_in("This is not the operator credential of this control."), 401)
+    name = _sessions(request).begin(operator.id, trio.current_time())
+    response = RedirectResponse("/", 303)
+    response.set_cookie(
+        COOKIE, name, max_age=LIFETIME_S, httponly=True, samesite="strict", secure=request.app.state.over_tls
+    )
+    return response
+
+
+@router.post("/logout")
+async def logout(request: Request) -> Response:
+    """Ends the session."""
+    _sessions(request).end(request.cookies.get(COOKIE, ""))
+    response = RedirectResponse("/", 303)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+def _credential(body: bytes) -> str:
+    try:
+        form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=8)
+    except ValueError:
+        return ""
+    return form.get("credential", [""])[0].strip()
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+async def _signed_in(request: Request, mesh: Mesh) -> bool:
+    session = _sessions(request).find(request.cookies.get(COOKIE, ""), trio.current_time())
+    if session is None:
+        return False
+    operators = await trio.to_thread.run_sync(mesh.operators.list)
+    return any(operator.id == session.operator_id and not operator.revoked for operator in operators)
+
+
+def _status(mesh: Mesh, sidecars: list[dict[str, object]]) -> str:
+    current = mesh.current()
+    return pages.page(
+        "control",
+        pages.top(),
+        pages.heading(f"Version {current.version}" if current else "No version yet"),
+        pages.table(
+            ("Version", "Kind", "When", "By", "Note"),
+            [(v.version, v.kind, pages.moment(v.created_at), v.actor, v.note) for v in mesh.history(VERSIONS_SHOWN)],
+            "Nothing has been pushed.",
+        ),
+        pages.heading("Sidecars"),
+        pages.table(
+            ("Service", "Instance", "Address", "Version", "State", "Last seen"),
+            [_sidecar_row(one) for one in sidecars],
+            "No sidecar has joined.",
+        ),
+        pages.heading("Applications"),
+        pages.table(
+            ("Name", "Client", "Scopes", "Services", "State"),
+            [
+                (
+                    app.name,
+                    app.client_id,
+                    ", ".join(app.scopes),
+                    "all" if app.services is None else ", ".join(app.services),
+                    "active" if app.active else pages.bad("disabled"),
+                )
+                for app in mesh.applications.list()
+            ],
+            "No application is registered.",
+        ),
+    )
+
+
+def _sidecar_row(one: dict[str, object]) -> tuple[object, ...]:
+    state = str(one["state"]) + (f": {one['reason']}" if one["reason"] else "")
+    seen = one["last_seen"]
+    return (
+        one["service"],
+        one["instance"],
+        one["address"],
+        one["version"] or "",
+        state if one["state"] == "acked" else pages.bad(state),
+        pages.moment(seen if isinstance(seen, int | float) else None),
+    )
+
+
+def _html(text: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(text, status, {"Content-Security-Policy": pages.POLICY})

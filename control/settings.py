@@ -1,0 +1,232 @@
+"""Flags, environment and TOML to one frozen value, or one clear sentence.
+
+A setting ``http`` is the flag ``--http``, the variable ``CONTROL_HTTP`` and the TOML key ``http``; a flag beats a
+variable, a variable beats the file. The operator credential has no flag, because a process list shows flags to
+everyone. Variables that are no setting are left alone: ``CONTROL_URL`` is the client's, and Kubernetes invents
+``CONTROL_PORT`` for a service called control.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "CONTROL_"
+MIN_TOKEN_CHARS = 32
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used. The text names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything ``control serve`` needs. Addresses are ``host:port``, ``[v6]:port`` or, for push, ``unix:/path``."""
+
+    http: str = "127.0.0.1:7000"
+    push: tuple[str, ...] = ("127.0.0.1:7001",)
+    data: Path = Path("data")
+    public_url: str | None = None
+    token: str | None = field(default=None, repr=False)
+    token_lifetime_s: int = 900
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: its name, how text becomes a value, and a line of help."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    default: str = ""
+    secret: bool = False
+
+
+def address(text: str) -> tuple[str, int]:
+    """``host:port`` or ``[v6]:port`` as (host, port); port 0 lets the system choose."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\],]+)):([0-9]{1,5})", text)
+    if not match or int(match[3]) > 65535:
+        raise SettingsError(f"{text!r} is not HOST:PORT")
+    return match[1] or match[2], int(match[3])
+
+
+def _http(text: str) -> str:
+    address(text)
+    return text
+
+
+def _push(text: str) -> tuple[str, ...]:
+    places = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not places:
+        raise SettingsError("is empty: say HOST:PORT or unix:/path")
+    for place in places:
+        if place.startswith("unix:"):
+            if not place.startswith("unix:/"):
+                raise SettingsError(f"{place!r} needs an absolute path: unix:/path")
+        else:
+            address(place)
+    return places
+
+
+def _data(text: str) -> Path:
+    if not text.strip():
+        raise SettingsError("is empty: name a directory")
+    return Path(text)
+
+
+def _database(text: str) -> str:
+    if text.startswith(("postgres://", "postgresql://", "postgresql+")):
+        raise SettingsError(
+            "PostgreSQL is not in this version: leave database out, and --data DIR holds an SQLite file"
+        )
+    raise SettingsError("is not a database of this version: leave it out, and --data DIR holds an SQLite file")
+
+
+def _public_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or not text.isascii() or re.search(r"[\s\"<>\\]", text):
+        raise SettingsError(f"{text!r} is not an http:// or https:// URL")
+    if parts.query or parts.fragment or parts.username is not None or "?" in text or "#" in text:
+        # RFC 8414 section 2: an issuer identifier has no query and no fragment.
+        raise SettingsError("takes no user name, query or fragment: it becomes the issuer's name")
+    return text.rstrip("/")
+
+
+def operator_token(text: str) -> str:
+    """An operator credential: the characters of RFC 6750 section 2.1, and too many of them to be guessed."""
+    if len(text) < MIN_TOKEN_CHARS:
+        raise SettingsError(
+            f"is {len(text)} characters long and must be {MIN_TOKEN_CHARS} or more: make one with openssl rand -hex 32"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9\-._~+/]+=*", text):
+        raise SettingsError("may hold only letters, digits and -._~+/= : make one with openssl rand -hex 32")
+    return text
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration_s(text: str) -> int:
+    """``90s``, ``15m``, ``2h``, ``7d`` or a bare number of seconds, as seconds."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
+    if not match or int(match[1]) == 0:
+        raise SettingsError(f"{text!r} is not a duration such as 90s, 15m, 2h or 7d")
+    return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _token_lifetime(text: str) -> int:
+    seconds = duration_s(text)
+    if not 10 <= seconds <= 86400:
+        raise SettingsError(f"{text!r} is not within 10s and 24h")
+    return seconds
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in LOG_LEVELS:
+        raise SettingsError(f"{text!r} is none of {', '.join(LOG_LEVELS)}")
+    return text.lower()
+
+
+SETTINGS = (
+    Setting("http", _http, "where the admin API and the issuer listen", "127.0.0.1:7000"),
+    Setting("push", _push, "where sidecars connect: HOST:PORT or unix:/path; may be repeated", "127.0.0.1:7001"),
+    Setting("data", _data, "directory for the database and the keys", "./data"),
+    Setting("database", _database, "a database elsewhere (not in this version)"),
+    Setting("public_url", _public_url, "the issuer's name, and the URL others reach control by", "http://HTTP"),
+    Setting("token", operator_token, "operator credential (variable or file only)", "made at first start", secret=True),
+    Setting("token_file", Path, "file that holds the operator credential"),
+    Setting("token_lifetime", _token_lifetime, "how long an issued token lives", "15m"),
+    Setting("log_level", _log_level, ", ".join(LOG_LEVELS), "info"),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+Given = dict[str, tuple[str, str]]
+"""Setting name to its text and where it was said."""
+
+
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Flags over variables over the file named by ``config``. SettingsError names the first setting at fault."""
+    config = flags.get("config") or environ.get(PREFIX + "CONFIG")
+    layers = (_from_file(Path(config)) if config else {}, _from_environment(environ), _from_flags(flags))
+    given: Given = {}
+    for layer in layers:
+        if "token" in layer or "token_file" in layer:  # one credential, said in two ways: a later layer wins whole
+            given = {name: said for name, said in given.items() if name not in ("token", "token_file")}
+        given |= layer
+    return _build({name: _parse(_BY_NAME[name], *said) for name, said in given.items()})
+
+
+def _from_flags(flags: Mapping[str, str | None]) -> Given:
+    return {
+        name: (text, "--" + name.replace("_", "-"))
+        for name, text in flags.items()
+        if name in _BY_NAME and text is not None
+    }
+
+
+def _from_environment(environ: Mapping[str, str]) -> Given:
+    said = {name: environ.get(PREFIX + name.upper(), "") for name in _BY_NAME}
+    return {name: (text, PREFIX + name.upper()) for name, text in said.items() if text}
+
+
+def _from_file(path: Path) -> Given:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"--config {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"--config {path}: not TOML: {error}") from None
+    given: Given = {}
+    for name, value in table.items():
+        if name not in _BY_NAME:
+            near = difflib.get_close_matches(name, _BY_NAME, 1)
+            raise SettingsError(f"{path}: {name}: there is no such setting" + (f"; {near[0]}?" if near else ""))
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = ",".join(value)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise SettingsError(f"{path}: {name}: should be text")
+        given[name] = (str(value), f"{path}: {name}")
+    return given
+
+
+def _parse(setting: Setting, text: str, said: str) -> Any:
+    try:
+        return setting.parse(text)
+    except SettingsError as error:
+        raise SettingsError(f"{said}: {error}") from None
+
+
+def _build(values: dict[str, Any]) -> Settings:
+    token_file = values.pop("token_file", None)
+    if token_file is not None:
+        if "token" in values:
+            raise SettingsError("token and token_file exclude each other: set one of them")
+        values["token"] = read_token(token_file)
+    if "token_lifetime" in values:
+        values["token_lifetime_s"] = values.pop("token_lifetime")
+    return Settings(**values)
+
+
+def read_token(path: Path) -> str:
+    """The operator credential in a file, whole and alone; SettingsError never quotes it."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except UnicodeDecodeError:
+        raise SettingsError(f"token_file {path}: is not plain text") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be read"
+        raise SettingsError(f"token_file {path}: {reason}") from None
+    try:
+        return operator_token(text)
+    except SettingsError as error:
+        raise SettingsError(f"token_file {path}: the credential in it {error}") from None
