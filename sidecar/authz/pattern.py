@@ -75,6 +75,8 @@ def _literal(part: str, text: str) -> str:
         raise ValueError(f"path {text!r} can never match: {error}") from None
     if canonical in (b".", b".."):
         raise ValueError(f"path {text!r} holds a dot segment, which a normalised path never does")
+    if ";" in decoded:
+        raise ValueError(f"path {text!r} holds an encoded ';', and a path with one in a literal is refused")
     return decoded
 
 

@@ -29,6 +29,7 @@ REFUSED = {
     "/{a b}": "whole segment",
     "/{1}": "whole segment",
     "/{id}/{id}": "a name twice",
+    "/a%3Bb": "an encoded ';'",
     "/a%2Fb": "can never match",
     "/a%5Cb": "can never match",
     "/a%00": "can never match",
