@@ -25,11 +25,11 @@ class TooLargeError(ValueError):
     """More header fields than the limit."""
 
 
-def stray(data: bytes | bytearray, start: int = 0, *, whole: bool = True) -> bool:
-    """Is there a NUL, a CR without LF or a LF without CR from ``start`` on? A CR that ends ``data`` may yet be half
-    of a CRLF, unless the data is ``whole``."""
-    end = len(data)
-    if not whole and data.endswith(b"\r"):
+def stray(data: bytes | bytearray, start: int = 0, end: int | None = None, *, whole: bool = True) -> bool:
+    """Is there a NUL, a CR without LF or a LF without CR from ``start`` to ``end``? A CR that stands last may yet be
+    half of a CRLF, unless the data is ``whole``."""
+    end = len(data) if end is None else min(end, len(data))
+    if not whole and end and data[end - 1] == 13:
         end -= 1
     return _STRAY.search(data, start, end) is not None
 

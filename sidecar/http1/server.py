@@ -84,7 +84,7 @@ class ServerConnection:
 
     def _inspect(self, buffer: bytearray, seen: int) -> None:
         """Refuse early what can only get worse."""
-        if stray(buffer, max(0, seen - 1), whole=False):
+        if stray(buffer, max(0, seen - 1), self._limits.head_bytes, whole=False):
             raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
         line_end = buffer.find(b"\r\n", 0, self._limits.request_line_bytes + 2)
         if line_end < 0 and len(buffer) > self._limits.request_line_bytes + 1:

@@ -1,0 +1,204 @@
+"""Log, metrics and admin endpoint: what they tell, and that they never stand in the way."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+import trio
+from prometheus_client.parser import text_string_to_metric_families
+from trio.testing import memory_stream_pair
+
+from sidecar.contract.snapshot import Snapshot
+from sidecar.observe.accesslog import AccessLog, line
+from sidecar.observe.admin import Admin
+from sidecar.observe.metrics import Metrics
+from sidecar.observe.observer import Observer
+from sidecar.observe.record import Record
+from sidecar.observe.status import Status
+
+from ..authn.minting import NOW, issuer
+from ..proxy.stage import Head, Peer
+
+
+def record(**changes: Any) -> Record:
+    """A record of an allowed request."""
+    usual: dict[str, Any] = {"status": 200, "reason": "allowed", "route": "/a", "duration_ms": 2.0}
+    return Record(NOW, "d1", "10.0.0.9", **(usual | changes))
+
+
+def test_a_record_is_one_line() -> None:
+    """Whatever is in it."""
+    text = line(record(path="/a\nb", subject="\u2028é"))
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    assert json.loads(text)["path"] == "/a\nb"
+
+
+async def test_the_log_is_written_in_batches() -> None:
+    """Lines that gather are written together, and the last ones at the end."""
+
+    written = trio.Event()
+
+    class Sink(io.StringIO):
+        writes = 0
+
+        def write(self, text: str, /) -> int:
+            self.writes += 1
+            trio.from_thread.run_sync(written.set)
+            return super().write(text)
+
+    sink = Sink()
+    log = AccessLog(sink)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log.run)
+        for _ in range(3):
+            log.add(record())
+        await written.wait()
+        nursery.cancel_scope.cancel()
+    assert (sink.writes, sink.getvalue().count("\n")) == (1, 3)
+
+
+async def test_the_last_lines_are_written_at_the_end() -> None:
+    """A log that is cancelled does not lose what it was given."""
+    sink = io.StringIO()
+    log = AccessLog(sink)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log.run)
+        await trio.testing.wait_all_tasks_blocked()
+        log.add(record())
+        nursery.cancel_scope.cancel()
+    assert sink.getvalue().count("\n") == 1
+
+
+def test_a_full_queue_drops_and_counts() -> None:
+    """Nobody waits for a log."""
+    log = AccessLog(io.StringIO(), queue_lines=2)
+    for _ in range(5):
+        log.add(record())
+    assert log.dropped == 3
+
+
+async def test_a_broken_sink_is_counted() -> None:
+    """A closed pipe loses lines and nothing else."""
+
+    class Broken(io.StringIO):
+        def write(self, _text: str, /) -> int:
+            raise BrokenPipeError
+
+    log = AccessLog(Broken())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log.run)
+        await trio.testing.wait_all_tasks_blocked()
+        log.add(record())
+        nursery.cancel_scope.cancel()
+    assert log.dropped == 1
+
+
+class Desk:
+    """An admin endpoint and what it shows."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.status = Status("orders")
+        self.metrics = Metrics(self.status, lambda: NOW)
+        self.drains = 0
+        self.admin = Admin(self.status, self.metrics, self._drain, lambda: NOW)
+
+    def _drain(self) -> None:
+        self.drains += 1
+
+    async def ask(self, raw: str) -> tuple[Head, bytes]:
+        """One request, such as ``GET /live``."""
+        ours, theirs = memory_stream_pair()
+        self.nursery.start_soon(self.admin.handle, theirs)
+        peer = Peer(ours)
+        await peer.send(f"{raw} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        head = await peer.head()
+        return head, await peer.rest()
+
+
+@pytest.fixture
+def desk(nursery: trio.Nursery) -> Desk:
+    """An endpoint without a snapshot."""
+    return Desk(nursery)
+
+
+SNAPSHOT = Snapshot("shop.test", "orders", 7, NOW - 60, issuers=(issuer("HS256"),))
+
+
+async def test_live_and_ready(desk: Desk) -> None:
+    """Live always; ready with a snapshot and until a drain."""
+    assert (await desk.ask("GET /live"))[0].status == 200
+    head, body = await desk.ask("GET /ready")
+    assert (head.status, json.loads(body)["ready"], json.loads(body)["version"]) == (503, False, None)
+    desk.status.use(SNAPSHOT, "last-good")
+    desk.status.control(False, NOW, "connection refused")
+    head, body = await desk.ask("GET /ready")
+    assert head.status == 200
+    assert (
+        json.loads(body).items()
+        >= {
+            "ready": True,
+            "service": "orders",
+            "version": 7,
+            "snapshot_age_s": 60,
+            "source": "last-good",
+            "control": "disconnected",
+            "since": 0.0,
+            "last_error": "connection refused",
+            "draining": False,
+        }.items()
+    )
+    head, _ = await desk.ask("POST /drain")
+    assert (head.status, desk.drains) == (200, 1)
+    assert (await desk.ask("GET /ready"))[0].status == 503
+    assert (await desk.ask("HEAD /live"))[1] == b""
+
+
+async def test_the_snapshot_without_its_secrets(desk: Desk) -> None:
+    """A shared secret is not shown."""
+    assert (await desk.ask("GET /snapshot"))[0].status == 404
+    desk.status.use(SNAPSHOT, "file")
+    head, body = await desk.ask("GET /snapshot")
+    assert (head.status, json.loads(body)["version"]) == (200, 7)
+    assert SNAPSHOT.issuers[0].keys[0]["k"] not in body.decode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"), [("GET /", 404), ("GET /drain", 405), ("POST /live", 405), ("DELETE /metrics", 405)]
+)
+async def test_nothing_else_is_there(desk: Desk, raw: str, status: int) -> None:
+    """404 and 405 with Allow."""
+    head, _ = await desk.ask(raw)
+    assert head.status == status
+    assert bool(head.all("allow")) == (status == 405)
+
+
+async def test_garbage_is_refused(desk: Desk) -> None:
+    """The admin endpoint is as strict as the data plane."""
+    assert (await desk.ask("GET  /live"))[0].status == 400
+
+
+async def test_metrics(desk: Desk) -> None:
+    """Counted by status class, reason and route; gauges show the state at the time of asking."""
+    log = AccessLog(io.StringIO(), queue_lines=0)
+    observer = Observer(log, desk.metrics)
+    observer.finished(record(bytes_in=10, bytes_out=20, upstream_ms=1.0))
+    observer.finished(record(status=401, reason="missing_token", route=""))
+    desk.status.use(SNAPSHOT, "control")
+    desk.status.control(True, NOW)
+    head, body = await desk.ask("GET /metrics")
+    assert head.status == 200
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+    assert samples["sidegate_requests_total", "/a", "2xx", "allowed"] == 1
+    assert samples["sidegate_requests_total", "", "4xx", "missing_token"] == 1
+    assert samples["sidegate_snapshot_version",] == 7
+    assert samples["sidegate_snapshot_age_seconds",] == 60
+    assert samples["sidegate_control_connected",] == 1
+    assert samples["sidegate_received_bytes_total",] == 10
+    assert samples["sidegate_log_lines_dropped",] == 2
