@@ -7,6 +7,8 @@ asked by ``load``, ``shadow`` and ``sidecar.authn.keys``.
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import WithDefaultSchema
 
 from sidecar.authz.pattern import compile_pattern
 from sidecar.contract.reasons import Reason
@@ -137,10 +139,10 @@ class JwksShape(Shape):
 class ClaimMapShape(Shape):
     """Where an issuer keeps what Sidegate needs; a dotted path, or a list of steps."""
 
-    subject: ClaimPathText = ("sub",)
-    scopes: ClaimPathText = ("scope",)
-    client: ClaimPathText = ("client_id",)
-    roles: ClaimPathText = ("roles",)
+    subject: ClaimPathText = Field(default=("sub",), description="sub when left out.")
+    scopes: ClaimPathText = Field(default=("scope",), description="scope when left out.")
+    client: ClaimPathText = Field(default=("client_id",), description="client_id when left out.")
+    roles: ClaimPathText = Field(default=("roles",), description="roles when left out.")
 
 
 class IssuerShape(Shape):
@@ -154,7 +156,7 @@ class IssuerShape(Shape):
     jwks: JwksShape | None = None
     algorithms: list[Text] | None = Field(default=None, description="Derived from the keys when left out.")
     leeway: Leeway = Field(default=5, description="How far clocks may differ; 5s when left out, 10m at most.")
-    claims: ClaimMapShape = ClaimMapShape()
+    claims: ClaimMapShape = Field(default_factory=ClaimMapShape)
 
     @model_validator(mode="before")
     @classmethod
@@ -200,7 +202,7 @@ class RouteShape(Shape):
     issuers: list[IssuerReference] | None = Field(
         default=None, min_length=1, description="Of the service's; all by default."
     )
-    require: RequireShape = RequireShape()
+    require: RequireShape = Field(default_factory=RequireShape)
     timeout: Timeout | None = Field(default=None, description="For the upstream's answer to begin; 504 after it.")
 
 
@@ -218,7 +220,7 @@ class ServiceShape(Shape):
 
     issuers: list[IssuerReference] | None = Field(default=None, description="All issuers of the policy when left out.")
     routes: list[RouteShape] = Field(description="First match wins; nothing matched is 404.")
-    forward: ForwardShape = ForwardShape()
+    forward: ForwardShape = Field(default_factory=ForwardShape)
 
 
 class RequestShape(Shape):
@@ -260,9 +262,17 @@ class PolicyShape(Shape):
     tests: list[TestShape] = []
 
 
+class _Generator(GenerateJsonSchema):
+    """A default is what reading gives, and not what an author would write: the descriptions tell it."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """The schema of the value alone."""
+        return self.generate_inner(schema["schema"])
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a policy document, for editors."""
-    schema = _without_null(PolicyShape.model_json_schema())
+    schema = _without_null(PolicyShape.model_json_schema(schema_generator=_Generator))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Sidegate policy"}
 
 
@@ -275,5 +285,5 @@ def _without_null(schema: Any) -> Any:
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     rest = {name: value for name, value in schema.items() if name != "title" or not isinstance(value, str)}
     if len(choices) == 1:
-        rest = {**choices[0], **{name: value for name, value in rest.items() if name not in ("anyOf", "default")}}
+        rest = {**choices[0], **{name: value for name, value in rest.items() if name != "anyOf"}}
     return {name: _without_null(value) for name, value in rest.items()}

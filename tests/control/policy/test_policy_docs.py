@@ -1,0 +1,63 @@
+"""The published schema and the reference say what the code does."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control.policy import json_schema, load
+from control.policy.sentences import NOT_IN_THIS_VERSION
+
+DOCS = Path(__file__).parents[3] / "docs"
+REFERENCE = (DOCS / "policy.md").read_text()
+CLAIM_TESTS = {"claim", "equals", "any", "all", "present"}
+
+
+def keys(schema: Any) -> Iterator[str]:
+    """Every key that a policy may have."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for value in schema.values():
+            yield from keys(value)
+    elif isinstance(schema, list):
+        for item in schema:
+            yield from keys(item)
+
+
+def test_the_published_schema_is_current() -> None:
+    """To renew it: ``python -m control.policy.schema > docs/policy.schema.json``."""
+    assert json.loads((DOCS / "policy.schema.json").read_text()) == json_schema()
+
+
+def test_the_schema_knows_every_key_and_no_null() -> None:
+    """Strict as the reader is: nothing unknown, nothing empty."""
+    schema = json_schema()
+    assert {"trust_domain", "jwks", "any_scope", "expires_in", *CLAIM_TESTS} <= set(keys(schema))
+    assert '"null"' not in json.dumps(schema)
+    loose = {name for name, part in schema["$defs"].items() if part.get("additionalProperties") is not False}
+    assert loose == {"TokenShape"}
+
+
+@pytest.mark.parametrize("key", sorted(set(keys(json_schema()))))
+def test_every_key_is_in_the_reference(key: str) -> None:
+    """In code, as it is written."""
+    assert re.search(rf"(?m)`{key}[`:]|\b{key}:\s", REFERENCE)
+
+
+@pytest.mark.parametrize("key", sorted(set(NOT_IN_THIS_VERSION) - {"discovery"}))
+def test_what_is_not_in_this_version_is_said(key: str) -> None:
+    """Plainly, at the end."""
+    assert key in REFERENCE.split("## Not in this version")[1]
+
+
+def test_the_reference_s_own_policy_loads() -> None:
+    """The blocks of issuers, services and tests, put together."""
+    blocks = re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL)
+    source = "trust_domain: shop.test\n" + "".join(block for block in blocks if "…" not in block)
+    jwks = '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
+    policy = load(source.replace("algorithms: [RS256, ES256]", ""), {"partner.jwks.json": jwks}, {})
+    assert len(policy.tests) == 2
+    assert "asked of GET alone" in policy.warnings[0].message
