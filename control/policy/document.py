@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from .problems import Path, PolicyErrors, Problem, quoted, spell
+from .problems import MAX_PROBLEMS, Path, PolicyErrors, Problem, quoted, spell
 
 MAX_SOURCE_CHARS = 1024 * 1024
 MAX_DEPTH = 32
@@ -119,6 +119,8 @@ class _Reading:
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Plain]:
         result: dict[str, Plain] = {}
         for key, value in node.value:
+            if len(self._document.problems) > MAX_PROBLEMS:
+                raise PolicyErrors(self._document.name, self._document.problems)
             name = self._key(key, path)
             if name is None:
                 continue

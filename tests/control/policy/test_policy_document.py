@@ -3,7 +3,7 @@
 import pytest
 
 from control.policy.document import MAX_ALIASES, MAX_DEPTH, MAX_SOURCE_CHARS, read
-from control.policy.problems import PolicyErrors
+from control.policy.problems import MAX_PROBLEMS, PolicyErrors
 
 NAME = "policy.yaml"
 
@@ -46,6 +46,11 @@ def test_a_billion_laughs_is_refused_before_it_is_built() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     assert "expand to too much" in refusal("\n".join(lines))
+
+
+def test_a_file_full_of_faults_is_told_of_the_first_hundred() -> None:
+    """Reading ends where nobody reads on."""
+    assert len(refusal("k: v\n" * 10_000).splitlines()) == MAX_PROBLEMS
 
 
 def test_nesting_within_the_bound_is_read() -> None:
