@@ -29,7 +29,7 @@ async def _response(wire: h11.Connection, stream: trio.abc.Stream) -> Response:
     while True:
         match event := wire.next_event():
             case h11.NEED_DATA:
-                wire.receive_data(await stream.receive_some(READ_BYTES))
+                wire.receive_data(bytes(await stream.receive_some(READ_BYTES)))
             case h11.Response():
                 status = event.status_code
                 headers = headers_of([(bytes(name), bytes(value)) for name, value in event.headers])

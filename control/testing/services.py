@@ -92,7 +92,7 @@ async def _next_request(wire: h11.Connection, stream: trio.abc.Stream) -> Reques
                 if wire.they_are_waiting_for_100_continue:
                     await stream.send_all(wire.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
                 try:
-                    wire.receive_data(await stream.receive_some(READ_BYTES))
+                    wire.receive_data(bytes(await stream.receive_some(READ_BYTES)))
                 except trio.BrokenResourceError:
                     return None
             case h11.Request():
