@@ -45,8 +45,9 @@ async def test_the_log_is_written_in_batches() -> None:
 
         def write(self, text: str, /) -> int:
             self.writes += 1
+            size = super().write(text)
             trio.from_thread.run_sync(written.set)
-            return super().write(text)
+            return size
 
     sink = Sink()
     log = AccessLog(sink)
