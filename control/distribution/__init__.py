@@ -8,6 +8,7 @@
 ``registry``      the sessions, as the API sees them
 ``rollout``       who has acknowledged a version, and how long it took
 ``core``          what this room needs of the rest of control
+``threads``       where blocking calls go
 ``waiting_room``  a bound on connections that have not said who they are
 ``wire``          frames over a trio stream
 ``journal``       one JSON line per event

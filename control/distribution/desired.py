@@ -17,6 +17,7 @@ from .journal import record
 from .registry import Registry
 from .rollout import Rollouts
 from .session import Desired, Session
+from .threads import Threads
 
 RETRY_S = 1.0
 
@@ -24,7 +25,7 @@ RETRY_S = 1.0
 class Orders:
     """Keeps every session's mailbox at the newest snapshot of its service."""
 
-    def __init__(self, core: Core, registry: Registry, rollouts: Rollouts, threads: trio.CapacityLimiter) -> None:
+    def __init__(self, core: Core, registry: Registry, rollouts: Rollouts, threads: Threads) -> None:
         self._core, self._registry, self._rollouts, self._threads = core, registry, rollouts, threads
         self._newest = 0
         self._news = trio.Event()
@@ -52,7 +53,7 @@ class Orders:
 
     async def greet(self, session: Session) -> None:
         """The first order of a session that is in the registry by now; Denied if it was revoked meanwhile."""
-        desired = await trio.to_thread.run_sync(self._first, session, limiter=self._threads)
+        desired = await self._threads.run(self._first, session)
         if desired is not None:
             self._post(session, desired)
 
@@ -68,7 +69,7 @@ class Orders:
     async def _refresh(self, version: int) -> bool:
         try:
             for service in self._registry.services():
-                desired = await trio.to_thread.run_sync(self._look_up, service, limiter=self._threads)
+                desired = await self._threads.run(self._look_up, service)
                 if desired is not None:
                     for session in self._registry.of_service(service):
                         self._post(session, desired)
@@ -80,11 +81,11 @@ class Orders:
         return True
 
     def _post(self, session: Session, desired: Desired) -> None:
-        if session.want(desired):
-            self._rollouts.expect(session, desired.version)
+        session.want(desired)
+        self._rollouts.expect(session, desired.version)  # also if it has it: the news can come after the snapshot
 
     async def _drop_revoked(self) -> None:
-        known = await trio.to_thread.run_sync(self._core.sidecars, limiter=self._threads)
+        known = await self._threads.run(self._core.sidecars)
         for one in known:
             if one.revoked:
                 for session in self._registry.of_sidecar(one.id):

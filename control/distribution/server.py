@@ -26,6 +26,7 @@ from .journal import record
 from .registry import Registry, Rollout, SidecarView, outcome, view
 from .rollout import Rollouts
 from .session import Pace, Session, begin
+from .threads import Threads
 from .waiting_room import Seat, WaitingRoom
 from .wire import FrameStream
 
@@ -56,9 +57,16 @@ Opening = Callable[[], Awaitable[tuple[trio.abc.Stream, bytes | None]]]
 class PushServer:
     """``await serve(listeners)``; the rest may be asked from the same trio thread at any time."""
 
-    def __init__(self, core: Core, *, limits: Limits | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        limits: Limits | None = None,
+        now: Callable[[], float] = time.time,
+        threads: Threads | None = None,
+    ) -> None:
         self._core, self._limits, self._now = core, limits or Limits(), now
-        self._threads = trio.CapacityLimiter(self._limits.core_threads)
+        self._threads = threads or Threads(self._limits.core_threads)
         self._registry, self._rollouts = Registry(), Rollouts()
         self._orders = Orders(core, self._registry, self._rollouts, self._threads)
         self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.fair_s)
@@ -134,8 +142,7 @@ class PushServer:
             if not isinstance(hello, Hello):
                 return None
             seat.has_spoken()
-            judge = partial(admit, self._core, hello, presented, address)
-            admitted = await trio.to_thread.run_sync(judge, limiter=self._threads)
+            admitted = await self._threads.run(admit, self._core, hello, presented, address)
             session = begin(admitted.sidecar.id, hello, address, self._now())
             if not self._registry.add(session):
                 raise Denied("this sidecar is connected too many times", "too_many")
@@ -178,8 +185,7 @@ class PushServer:
         record(logging.INFO, "disconnected", **_named(session), version=session.version, why=session.why)
         with trio.move_on_after(FAREWELL_S, shield=True):
             try:
-                note = partial(self._core.seen, session.sidecar_id, session.address)
-                await trio.to_thread.run_sync(note, limiter=self._threads)
+                await self._threads.run(self._core.seen, session.sidecar_id, session.address)
             except Exception as error:  # the store's affair; the sidecar is gone either way
                 record(logging.WARNING, "not_noted", **_named(session), why=f"{type(error).__name__}: {error}")
 
@@ -198,7 +204,7 @@ class PushServer:
 
     async def sidecars(self) -> list[SidecarView]:
         """Every sidecar: those connected, and those that joined once and are away."""
-        known = await trio.to_thread.run_sync(self._core.sidecars, limiter=self._threads)
+        known = await self._threads.run(self._core.sidecars)
         return self._registry.views(known)
 
     def lowest_in_force(self) -> int | None:
@@ -207,7 +213,7 @@ class PushServer:
 
     async def rollout(self, version: int) -> Rollout:
         """How far ``version`` has come. A newer version in force counts: it holds what this one held."""
-        known = await trio.to_thread.run_sync(self._core.sidecars, limiter=self._threads)
+        known = await self._threads.run(self._core.sidecars)
         acked: list[SidecarView] = []
         nacked: list[tuple[SidecarView, str]] = []
         pending: list[SidecarView] = []

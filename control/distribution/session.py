@@ -77,17 +77,16 @@ class Session:
         """Is there nothing to wait for any more: in force, or refused?"""
         return self.acked >= version or (self.nacked is not None and self.nacked[0] >= version)
 
-    def want(self, desired: Desired) -> bool:
-        """This is what it should run now; False if that is old news. What waited in the slot is forgotten."""
+    def want(self, desired: Desired) -> None:
+        """This is what it should run now, unless that is old news. What waited in the slot is forgotten."""
         if self.desired is not None and desired.version <= self.desired.version:
-            return False
+            return
         self.desired, self._slot = desired, None
         if self.came_with == InUse(desired.version, desired.sealed.digest):
-            return True
+            return
         self.differs = self.version >= desired.version
         self._slot = desired
         self._filled.set()
-        return True
 
     async def send(self, wire: FrameStream, talk: Conversation, pace: Pace) -> None:
         """The sender: for ever, newest first."""

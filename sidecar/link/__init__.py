@@ -8,6 +8,7 @@
 ``state``         the state directory: identity and last-good, atomic and 0600
 ``identity``      the workload key and certificate, what was pinned at joining, and CSRs
 ``dial``          an address -> a TLS stream to the control that was pinned
+``threads``       where blocking calls go
 ``wire``          frames over a trio stream
 ``backoff``       how long to wait before the next attempt
 ``status``        what the link says of itself

@@ -25,6 +25,7 @@ from .membership import LinkSettings, Membership
 from .session import Apply, Ending, Enforced, Session, Watch
 from .state import StateDir
 from .status import LinkStatus
+from .threads import InThread, in_thread
 
 Dial = Callable[[str, ssl.SSLContext], Awaitable[trio.abc.Stream]]
 
@@ -42,12 +43,14 @@ class Link:
         rng: Random,
         on_status: Callable[[LinkStatus], None] = lambda _: None,
         dial: Dial = dial_tls,
+        blocking: InThread = in_thread,
     ) -> None:
         for address in settings.control:
             split_address(address)
         self._addresses, self._state, self._now, self._dial = settings.control, state, now, dial
-        self._membership = Membership(settings, state, now, rng)
-        self._enforced = Enforced(settings.service, apply, state)
+        self._blocking = blocking
+        self._membership = Membership(settings, state, now, rng, blocking)
+        self._enforced = Enforced(settings.service, apply, state, blocking)
         self._backoff = Backoff(rng)
         self._on_status = on_status
         self._restored = False
@@ -59,11 +62,11 @@ class Link:
         """Load who we are and put last-good in force; True if there was one. OSError if the state directory cannot
         be used, ContractError if there is neither an identity nor a join token. ``run`` does it if nobody did."""
         self._restored = True
-        identity = await trio.to_thread.run_sync(self._membership.restore)
+        identity = await self._blocking(self._membership.restore)
         if identity is None:
             return False
         self._tell(sidecar_id=identity.sidecar_id)
-        loaded = await trio.to_thread.run_sync(self._state.load_last_good, identity.signing_key)
+        loaded = await self._blocking(self._state.load_last_good, identity.signing_key)
         if loaded is None:
             return False
         snapshot, sealed = loaded
@@ -103,7 +106,7 @@ class Link:
         """One connection, from dialling to its end. Trouble of any kind ends only this connection."""
         self._live = False
         try:
-            context = await trio.to_thread.run_sync(self._membership.context)
+            context = await self._blocking(self._membership.context)
             stream = await self._dial(address, context)
             try:
                 ending = await self.run_session(stream)

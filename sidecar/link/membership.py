@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-import trio
-
 from sidecar.contract.envelope import key_id
 from sidecar.contract.join import JoinToken
 from sidecar.contract.messages import Hello, InUse, Join, Refuse, Welcome
@@ -24,6 +22,7 @@ from .dial import client_context
 from .identity import Identity, checked, new_private_key, signing_request
 from .journal import record
 from .state import StateDir
+from .threads import InThread, in_thread
 
 REJOIN = frozenset({"unknown_certificate", "expired"})
 """Refusals of a certificate after which a join token, if there is one, is used again. Never after ``revoked``."""
@@ -46,11 +45,19 @@ class LinkSettings:
 class Membership:
     """Who we are now, and what the next hello must say."""
 
-    def __init__(self, settings: LinkSettings, state: StateDir, now: Callable[[], float], rng: Random) -> None:
+    def __init__(
+        self,
+        settings: LinkSettings,
+        state: StateDir,
+        now: Callable[[], float],
+        rng: Random,
+        blocking: InThread = in_thread,
+    ) -> None:
         token = settings.join_token
         if token is not None and token.service != settings.service:
             raise ContractError("bad_join_token", f"the join token is for {token.service!r}, not {settings.service!r}")
         self._settings, self._state, self._now, self._rng = settings, state, now, rng
+        self._blocking = blocking
         self.identity: Identity | None = None
         self._join: JoinToken | None = None  # the token to use now; None for a member
         self._renew_at = math.inf
@@ -114,7 +121,7 @@ class Membership:
         self._join, self._new_key = None, b""
         self._become(identity)
         try:
-            await trio.to_thread.run_sync(self._state.save_identity, identity)
+            await self._blocking(self._state.save_identity, identity)
         except OSError as error:
             record(logging.ERROR, "identity_not_written", sidecar_id=identity.sidecar_id, why=str(error))
         return identity

@@ -35,6 +35,7 @@ from .admission import admit_push
 from .conversation import State, after
 from .journal import record
 from .state import StateDir
+from .threads import InThread, in_thread
 from .wire import FrameStream
 
 WELCOME_TIMEOUT_S = 15.0
@@ -58,8 +59,8 @@ class Ending(Enum):
 class Enforced:
     """What the sidecar enforces now; it outlives every session."""
 
-    def __init__(self, service: str, apply: Apply, state: StateDir) -> None:
-        self.service, self._apply, self._state = service, apply, state
+    def __init__(self, service: str, apply: Apply, state: StateDir, blocking: InThread = in_thread) -> None:
+        self.service, self._apply, self._state, self._blocking = service, apply, state, blocking
         self.in_use: InUse | None = None
 
     def use(self, snapshot: Snapshot, sealed: Sealed, source: str) -> None:
@@ -73,7 +74,7 @@ class Enforced:
         if self.in_use is None or self.in_use.digest != push.sealed.digest:
             self.use(snapshot, push.sealed, "push")
         try:
-            await trio.to_thread.run_sync(self._state.save_last_good, push.sealed)
+            await self._blocking(self._state.save_last_good, push.sealed)
         except OSError as error:
             record(logging.ERROR, "last_good_not_written", version=snapshot.version, why=str(error))
 
