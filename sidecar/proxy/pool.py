@@ -12,6 +12,9 @@ from sidecar.http1.limits import Limits, Timeouts
 
 from .upstream import Upstream
 
+CLOSE_S = 1.0
+"""For closing idle connections at the end; closing waits for nobody, so this is never reached."""
+
 
 class Pool:
     """``open`` counts every connection, ``idle`` those that wait."""
@@ -82,6 +85,7 @@ class Pool:
         await connection.aclose()
 
     async def aclose(self) -> None:
-        """Close what is idle."""
-        while self._idle:
-            await self._close(self._idle.pop())
+        """Close what is idle, all of it, even when cancelled."""
+        with trio.CancelScope(deadline=trio.current_time() + CLOSE_S, shield=True):
+            while self._idle:
+                await self._close(self._idle.pop())

@@ -68,4 +68,5 @@ async def test_a_service_behind_tls(
     assert len(heads) == (2 if status == 200 else 0)
     assert proxy.pool.open == (1 if status == 200 else 0)
     await client.close()
+    await proxy.pool.aclose()
     nursery.cancel_scope.cancel()
