@@ -130,9 +130,9 @@ class Project:
         """SIGKILL to the main process of each container, as the kernel would: the engine must see a crash."""
         for container in self.containers(service):
             pid = run(["docker", "inspect", "-f", "{{.State.Pid}}", container]).strip()
-            image = f"sidegate-example:{self.name}"
-            host = ["--pid", "host", "--user", "0", "--entrypoint", "kill"]
-            run(["docker", "run", "--rm", *host, image, "-9", pid])
+            kill = [f"sidegate-example:{self.name}", "-c", f"import os, signal; os.kill({pid}, signal.SIGKILL)"]
+            run(["docker", "run", "--rm", "--pid", "host", "--user", "0", *kill])
+        until(lambda: self.inspect(service)["RestartCount"] > 0, f"the engine restarted {service}")
 
     def get(self, path: str, token: str | None = None) -> httpx.Response | None:
         """One request through the published port; None if there was no answer."""
