@@ -1,6 +1,5 @@
 """Sockets bound before anything else happens, so that a port that is taken is one sentence and leaves no trace."""
 
-import errno
 import os
 import socket
 import stat
@@ -89,6 +88,9 @@ def _unix(path: Path) -> Bound:
         bound.close()
         why = os.strerror(error.errno) if error.errno else str(error)
         raise BindError(f"--push unix:{path}: {why}.") from None
+    except BindError:
+        bound.close()
+        raise
     return Bound(bound, f"unix:{path}", path)
 
 
@@ -96,7 +98,7 @@ def _remove_stale(path: Path) -> None:
     """Removes a socket that nobody listens on; one that is alive, or another file, is in the way."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            raise BindError(f"--push unix:{path}: something else is there, and it is no socket.")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -104,3 +106,5 @@ def _remove_stale(path: Path) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
+        else:
+            raise BindError(f"--push unix:{path}: another process listens there.")

@@ -77,7 +77,10 @@ def diff(given: PolicyGiven, mesh: TheMesh) -> dict[str, Any]:
 @router.post("/explain")
 def explain(given: ExplainGiven, mesh: TheMesh) -> dict[str, Any]:
     """The decision that the service's sidecar would take, step by step, made by the sidecar's own code."""
-    return _explained(mesh.explain(given.service, given.method, given.path, given.token, given.headers))
+    explanation = mesh.explain(given.service, given.method, given.path, given.token, given.headers)
+    policy, _ = _in_force(mesh)
+    known = policy is not None and policy.service(given.service) is not None
+    return {**_explained(explanation), "in_policy": known}
 
 
 def _version_of(if_match: str) -> int:

@@ -84,8 +84,8 @@ class Client:
 
 def segment(text: str) -> str:
     """A name as one segment of a path."""
-    if text in ("", ".", ".."):
-        raise Failure(f"{text!r} is not a name.", USAGE)
+    if text in ("", ".", "..") or "/" in text:
+        raise Failure(f"{text!r} cannot stand in a URL. Name it by its id.", USAGE)
     return quote(text, safe="")
 
 

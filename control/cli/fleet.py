@@ -71,7 +71,9 @@ def _show_status(answer: dict[str, Any]) -> None:
 
 
 def join_token(
-    service: Annotated[str | None, typer.Argument(help="The service it is for.", show_default=False)] = None,
+    service: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="The service it is for.", show_default=False)
+    ] = None,
     uses: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sidecars may join with it.")] = 1,
     expires: Annotated[str, typer.Option(metavar="DURATION", help="How long it is good for.")] = "1h",
     file: Annotated[
@@ -128,7 +130,8 @@ def _make(client: "Client", body: dict[str, Any], file: Path | None, output: Out
     if target is not None:
         with os.fdopen(target, "w", encoding="ascii") as written:
             written.write(made.pop("token") + "\n")
-        out.hint(f"written to {file}; good for {made['uses_left']} joins until {out.moment(made['expires_at'])}")
+        joins = "one join" if made["uses_left"] == 1 else f"{made['uses_left']} joins"
+        out.hint(f"written to {file}; good for {joins} until {out.moment(made['expires_at'])}")
     if wants_json(output):
         out.show_json(made)
     elif target is None:

@@ -45,7 +45,7 @@ def keys_list(output: Output = None) -> None:
 def keys_rotate(
     algorithm: Annotated[str | None, typer.Option(help="Such as ES256; default: as now.", show_default=False)] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until the new key signs.")] = False,
-    timeout: Timeout = "60s",
+    timeout: Timeout = "90s",
     output: Output = None,
 ) -> None:
     """Prepare a new signing key. It signs once every connected sidecar holds it; no token is lost."""

@@ -82,7 +82,7 @@ def push(
 
 
 def rollback(
-    version: Annotated[int, typer.Argument(min=1, help="See: control history.", show_default=False)],
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="See: control history.", show_default=False)],
     wait: Wait = False,
     timeout: Timeout = "30s",
     output: Output = None,
@@ -112,7 +112,9 @@ def history(
 
 
 def get(
-    version: Annotated[int | None, typer.Argument(min=1, help="Default: the one in force.", show_default=False)] = None,
+    version: Annotated[
+        int | None, typer.Argument(metavar="[VERSION]", min=1, help="Default: the one in force.", show_default=False)
+    ] = None,
     output: Output = None,
 ) -> None:
     """Print a policy as it was pushed."""
@@ -126,9 +128,9 @@ def get(
 
 
 def explain(
-    service: Annotated[str, typer.Argument(show_default=False)],
-    method: Annotated[str, typer.Argument(show_default=False)],
-    path: Annotated[str, typer.Argument(help="With its query, as it is sent.", show_default=False)],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
+    method: Annotated[str, typer.Argument(metavar="METHOD", show_default=False)],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="With its query, as it is sent.", show_default=False)],
     token: Annotated[
         str | None,
         typer.Option(help="- reads it from stdin, and keeps it out of the process list.", show_default=False),
@@ -152,6 +154,8 @@ def explain(
     if wants_json(output):
         out.show_json(answer)
         return
+    if not answer["in_policy"]:
+        out.hint(f"the policy does not name the service {service!r}: its sidecar would answer 404 to everything")
     for step in answer["steps"]:
         out.say(step)
     verdict = "allowed" if answer["allowed"] else f"refused: {answer['status']} {answer['reason']}"

@@ -36,13 +36,13 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"\n| `{name}` |" in TEXT
 
 
-@pytest.mark.parametrize("verb", _verbs(typer.main.get_command(app), "control"))
+@pytest.mark.parametrize("verb", list(_verbs(typer.main.get_command(app), "control")))
 def test_every_verb_is_documented(verb: str) -> None:
     """Each verb is a row of the table."""
     assert re.search(rf"^\| `{verb}[` ]", TEXT, re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", _paths())
+@pytest.mark.parametrize("path", list(_paths()))
 def test_every_path_is_documented(path: str) -> None:
     """Each method and path of the API is a row of the table."""
     assert f"\n| `{path}` |" in TEXT

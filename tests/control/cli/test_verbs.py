@@ -1,0 +1,128 @@
+"""Each verb against a control that runs: what people read, what programs read, and exit codes."""
+
+import io
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import POLICY, Run
+
+
+def test_policy_verbs(control: Run, policy: Path) -> None:
+    """diff, push, get, history, rollback: the life of a policy."""
+    assert "web" not in control("diff", str(policy)).out
+    pushed = control("push", str(policy), "--wait", "--note", "first")
+    assert pushed.code == 0
+    assert "no sidecar is connected" in pushed.out
+    assert control("get").out == POLICY
+    policy.write_text(POLICY.replace("orders:read", "orders:audit"))
+    assert "orders:audit" in control("diff", str(policy)).out
+    made = control("push", str(policy), "-o", "json").json
+    assert control("push", str(policy), "--if-version", "1").code == 1
+    history = control("-o", "json", "history").json["versions"]
+    assert [(one["version"], one["note"]) for one in history][-1] == (1, "first")
+    assert history[0]["version"] == made["version"]
+    back = control("rollback", "1", "--wait", "-o", "json").json
+    assert back["rollout"]["complete"] is True
+    assert control("get").out == POLICY
+    assert "orders:audit" in control("get", str(made["version"])).out
+    assert control("diff", str(policy)).code == 0
+
+
+def test_a_bad_policy_is_not_pushed(control: Run, policy: Path) -> None:
+    """Exit 1, with the line, and history as it was."""
+    before = control("history", "-o", "json").json
+    policy.write_text(POLICY.replace("access: public", "acess: public"))
+    said = control("push", str(policy))
+    assert (said.code, said.out) == (1, "")
+    assert "line 8" in said.err
+    assert control("history", "-o", "json").json == before
+
+
+def test_a_rollback_to_nowhere(control: Run) -> None:
+    """Exit 1 and a sentence."""
+    said = control("rollback", "999999")
+    assert said.code == 1
+    assert "999999" in said.err
+
+
+def test_join_tokens(control: Run, tmp_path: Path) -> None:
+    """Alone on stdout, or in a new file that nobody else reads; listed; ended."""
+    said = control("join-token", "orders", "--uses", "2")
+    assert said.out.startswith("sgj1_")
+    assert len(said.out.splitlines()) == 1
+    file = tmp_path / "token"
+    assert control("join-token", "orders", "--out", str(file)).out == ""
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text().startswith("sgj1_")
+    assert control("join-token", "orders", "--out", str(file)).code == 1
+    listed = control("join-token", "--list", "-o", "json").json["join_tokens"]
+    assert len(listed) == 2
+    assert control("join-token", "--revoke", listed[0]["id"]).code == 0
+    assert "yes" in control("join-token", "--list").out
+    assert control("join-token", "not a service").code == 1
+
+
+def test_applications_and_tokens(control: Run, policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application is registered, gets a token, and the token is explained until it is revoked."""
+    control("push", str(policy))
+    made = control("app", "add", "shop", "--scope", "orders:read", "-o", "json").json
+    again = control("app", "add", "shop")
+    assert (again.code, again.out) == (1, "")
+    assert made["client_id"] in control("app", "list").out
+    assert made["client_secret"] not in control("app", "show", "shop").out
+    token = control("token", "issue", "--app", "shop").out.strip()
+    assert token.count(".") == 2
+    monkeypatch.setattr(sys, "stdin", io.StringIO(token + "\n"))
+    assert "\nallowed" in control("explain", "orders", "GET", "/orders/7", "--token", "-").out
+    assert "missing_token" in control("explain", "orders", "GET", "/orders/7").out
+    revoked = control("revoke", "--app", "shop", "--wait")
+    assert (revoked.code, "in force on 0 of 0" in revoked.out) == (0, True)
+    assert "token_revoked" in control("explain", "orders", "GET", "/orders/7", "--token", token).out
+    assert control("app", "update", "shop", "--disable").out.endswith("disabled\n")
+    assert "client_secret" in control("app", "secret", "shop").out
+    assert control("app", "remove", "shop").code == 0
+    assert control("token", "issue", "--app", "shop").code == 1
+
+
+def test_explain_says_when_a_service_is_unknown(control: Run, policy: Path) -> None:
+    """A misspelt service is pointed out."""
+    control("push", str(policy))
+    said = control("explain", "ordres", "GET", "/orders/7")
+    assert "does not name the service 'ordres'" in said.err
+
+
+def test_keys(control: Run, policy: Path) -> None:
+    """Listed, rotated, revoked; a second rotation while one waits is refused."""
+    control("push", str(policy))
+    assert control("keys", "list", "-o", "json").json["keys"][0]["state"] == "active"
+    assert control("keys", "rotate").code == 0
+    assert control("keys", "rotate").code == 1
+    prepared = control("keys", "list", "-o", "json").json["keys"][-1]
+    assert prepared["state"] == "prepared"
+    assert control("keys", "revoke", prepared["kid"], "--wait").code == 0
+    assert control("keys", "revoke", "nobody").code == 1
+
+
+def test_status_without_sidecars(control: Run) -> None:
+    """It says so, and that is no failure."""
+    said = control("status")
+    assert (said.code, "0 of 0 sidecars" in said.out) == (0, True)
+    assert control("status", "-o", "json").json["sidecars"] == []
+
+
+def test_a_wrong_credential(control: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 1, and the credential is not repeated."""
+    monkeypatch.setenv("CONTROL_TOKEN", "wrong-credential")
+    said = control("status")
+    assert said.code == 1
+    assert "CONTROL_TOKEN" in said.err
+    assert "wrong-credential" not in said.err
+
+
+def test_what_is_printed_cannot_command_a_terminal(control: Run, policy: Path) -> None:
+    """Escape sequences in a note reach a person as harmless marks."""
+    control("push", str(policy), "--note", "x\x1b[2Jy")
+    assert "\x1b" not in control("history").out
