@@ -68,7 +68,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	echo "Making $(VENV) with $$python from requirements/dev.txt ..." && \
 	"$$python" -m venv --clear "$(VENV)" && \
 	"$(BIN)/python" -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/dev.txt && \
-	"$(BIN)/python" -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e . && \
+	PYTHONWARNINGS=ignore "$(BIN)/python" -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e . && \
 	touch "$(STAMP)"
 
 clean:  ## remove what the targets made, but no policy, data or state
