@@ -6,6 +6,7 @@ should run (``desired``).
 """
 
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -71,6 +72,7 @@ class PushServer:
         self._orders = Orders(core, self._registry, self._rollouts, self._threads)
         self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.fair_s)
         self._open = 0
+        self._turned_away, self._say_so_from = 0, -math.inf
 
     async def serve(
         self,
@@ -101,7 +103,7 @@ class PushServer:
     async def connection(self, opening: Opening, address: str) -> None:
         """One connection from its first byte to its last. Never raises: what goes wrong concerns nobody else."""
         if self._open >= self._limits.connections:
-            record(logging.WARNING, "turned_away", address=address, why="too many connections")
+            self._turn_away(address, "too many connections")
             return
         self._open += 1
         try:
@@ -117,7 +119,7 @@ class PushServer:
         entered: tuple[Session, Admitted, FrameStream, Conversation] | None = None
         with self._waiting.wait() as seat:
             if seat is None:
-                record(logging.WARNING, "turned_away", address=address, why="too many unauthenticated connections")
+                self._turn_away(address, "too many unauthenticated connections")
                 return
             stream, presented = await opening()
             entered = await self._enter(seat, FrameStream(stream, MAX_FRAME_TO_CONTROL), presented, address)
@@ -130,6 +132,13 @@ class PushServer:
             await self._leave(session)
         if session.refusal is not None:
             await self._refuse(wire, session.refusal, address)
+
+    def _turn_away(self, address: str, why: str) -> None:
+        """One line a second at most: a crowd at the door shall not fill the log instead."""
+        self._turned_away += 1
+        if trio.current_time() >= self._say_so_from:
+            record(logging.WARNING, "turned_away", address=address, why=why, count=self._turned_away)
+            self._turned_away, self._say_so_from = 0, trio.current_time() + 1
 
     async def _enter(
         self, seat: Seat, wire: FrameStream, presented: bytes | None, address: str
