@@ -26,8 +26,8 @@ def _verbs(command: Any, words: str) -> Iterator[str]:
 def _paths() -> Iterator[str]:
     for room in (fleet, identity, issuer, keys, policy, versions):
         for route in room.router.routes:
-            for method in sorted(route.methods):  # type: ignore[attr-defined]
-                yield f"{method} {route.path}"  # type: ignore[attr-defined]
+            for method in sorted(route.methods):
+                yield f"{method} {route.path}"
 
 
 @pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])

@@ -23,12 +23,7 @@ PROBLEM = "application/problem+json"
 
 
 def _routes() -> list[tuple[str, str]]:
-    return sorted(
-        (method, route.path)  # type: ignore[attr-defined]
-        for room in ROOMS
-        for route in room.router.routes
-        for method in route.methods  # type: ignore[attr-defined]
-    )
+    return sorted((method, route.path) for room in ROOMS for route in room.router.routes for method in route.methods)
 
 
 @pytest.mark.parametrize(("method", "path"), _routes())
