@@ -198,8 +198,7 @@ def show(demo: Demo) -> str:
     demo.call("/orders/7", token, 403, service="orders")
 
     tell.step("Think better of it")
-    versions = json.loads(demo.control("-o", "json", "history"))
-    rows = versions["versions"] if isinstance(versions, dict) else versions
+    rows = json.loads(demo.control("-o", "json", "history"))["versions"]
     first = min(row["version"] for row in rows if row["kind"] == "push")
     tell.say(demo.control("rollback", str(first), "--wait"))
     demo.call("/orders/7", token, 200, service="orders")

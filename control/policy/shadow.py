@@ -1,6 +1,6 @@
 """Routes that undo one another. The first match wins, so an earlier route may leave a later one nothing to do, or
-let through as public what a later one guards; and where a guarded route names its methods, the other methods of the
-same path go on to the next route, which may ask for less.
+let through as public what a later one guards. A route that names its methods speaks for its path: the other methods
+go on only to a later route that names them, which may ask for less.
 
 Routes are compared in pairs: that several earlier routes together hide a later one is not noticed.
 """
@@ -37,11 +37,9 @@ def _escape(number: int, known: Sequence[tuple[Route, Pattern]]) -> str | None:
     left = _offered(route)
     for later in range(number + 1, len(known)):
         other, others = known[later]
-        if not _covers(others, pattern) or (other.methods is not None and _offered(other) <= left):
+        if other.methods is None or not _covers(others, pattern) or _offered(other) <= left:
             continue
         if other.require != Requirement():  # other demands are not fewer: a write scope, beside a read scope
-            if other.methods is None:
-                return None
             left |= _offered(other)
             continue
         lets = "is public" if other.access == "public" else "takes any valid token"
@@ -55,6 +53,10 @@ def _shadow(route: Route, pattern: Pattern, earlier: Sequence[tuple[Route, Patte
             if other.access == "public" and route.access != "public":
                 return f"never reached: routes[{number}] ({label(other)}) is public and lets all of it through"
             return f"never reached: routes[{number}] ({label(other)}) comes first and matches all of it"
+        if _covers(others, pattern) and other.methods is not None and route.methods is None:
+            return (
+                f"never reached: routes[{number}] ({label(other)}) speaks for all of its paths; name the methods here"
+            )
     if route.access == "public":
         return None
     for number, (other, others) in enumerate(earlier):

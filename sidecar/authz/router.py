@@ -1,4 +1,8 @@
-"""The first route that matches path and method.
+"""The first route that matches path and method, where a route that names its methods speaks for its path.
+
+``GET /orders/{id}`` with a scope, and ``/**`` for any valid token behind it: a DELETE of an order is not let through
+by the laxer route, which was written for other paths. Once a route has matched the path and not the method, only a
+later route that names the method is taken; without one it is 405.
 
 The obvious model is a list read from the top; the router gives the same answer from a tree of segments, so that
 a service with a thousand routes pays for the depth of a path and not for their number. A property test holds the
@@ -68,10 +72,13 @@ class Router:
     def match(self, method: str, segments: tuple[str, ...]) -> Found | Missed:
         """The first route for the method and the path; a GET route answers HEAD too (RFC 9110 section 9.3.2)."""
         numbers = self._on_path(segments)
+        spoken_for = False
         for number in numbers:
             route, pattern, methods = self._routes[number]
-            if methods is None or method in methods:
+            fits = not spoken_for if methods is None else method in methods
+            if fits:
                 return Found(number, route, pattern.parameters(segments))
+            spoken_for = True
         offered = (m for n in numbers for m in _offered(self._routes[n][0].methods or ()))
         return Missed(tuple(dict.fromkeys(offered)))
 

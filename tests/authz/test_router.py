@@ -32,6 +32,15 @@ def test_a_route_for_another_method_is_passed_over() -> None:
     assert _number(router, "POST", "a", "b") == ()
 
 
+def test_a_route_that_names_its_methods_speaks_for_its_path() -> None:
+    """A method that it does not name never falls through to a catch-all; only to a route that names it."""
+    router = Router([Route("/orders/*", ("GET",)), Route("/orders/**", ("DELETE",)), Route("/**")])
+    assert _number(router, "GET", "orders", "7") == 0
+    assert _number(router, "DELETE", "orders", "7") == 1
+    assert _number(router, "PATCH", "orders", "7") == ("GET", "HEAD", "DELETE")
+    assert _number(router, "PATCH", "other") == 2
+
+
 def test_head_goes_where_get_goes() -> None:
     """RFC 9110 section 9.3.2; but GET does not go where only HEAD goes, and method names are case-sensitive."""
     router = Router([Route("/a", ("GET",)), Route("/b", ("HEAD",))])
@@ -42,7 +51,7 @@ def test_head_goes_where_get_goes() -> None:
 
 def test_captures_parameters() -> None:
     """By name, from the route that was chosen."""
-    found = Router([Route("/x/{a}", ("PUT",)), Route("/{b}/{c}")]).match("GET", ("x", "y"))
+    found = Router([Route("/x/{a}", ("PUT",)), Route("/{b}/{c}", ("GET",))]).match("GET", ("x", "y"))
     assert isinstance(found, Found)
     assert found.parameters == {"b": "x", "c": "y"}
 
@@ -73,7 +82,11 @@ def _linear(routes: list[Route], method: str, segments: tuple[str, ...]) -> Foun
         pattern = compile_pattern(route.path)
         if not pattern.matches(segments):
             continue
-        if route.methods is None or method in route.methods or (method == "HEAD" and "GET" in route.methods):
+        if route.methods is None:
+            if not allow:
+                return Found(number, route, pattern.parameters(segments))
+            continue
+        if method in route.methods or (method == "HEAD" and "GET" in route.methods):
             return Found(number, route, pattern.parameters(segments))
         for name in route.methods:
             allow |= {"GET": None, "HEAD": None} if name == "GET" else {name: None}

@@ -131,10 +131,10 @@ def mesh_stack(stack: Stack) -> Stack:
 
 
 def raw_exchange(url: str, data: bytes, limit: int = 65536) -> bytes:
-    """Sends bytes to a port as they are and returns what comes back until the peer closes (or 5 s pass)."""
+    """Sends bytes to a port as they are and returns what comes back until the peer closes (or 3 s pass)."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     received = b""
-    with socket.create_connection((host, int(port)), timeout=5) as peer:
+    with socket.create_connection((host, int(port)), timeout=3) as peer:
         try:
             peer.sendall(data)
             while len(received) < limit and (more := peer.recv(65536)):

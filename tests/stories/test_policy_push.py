@@ -1,5 +1,8 @@
 """An operator edits policy.yaml, checks it, sees the difference, pushes it, and takes it back."""
 
+import base64
+import json
+
 from .conftest import POLICY, Stack
 
 
@@ -14,7 +17,7 @@ def test_a_pushed_policy_is_in_force_when_push_returns(mesh_stack: Stack) -> Non
     refused = stack.get("orders", "/orders/7", token)
     assert (refused.status_code, refused.json()["reason"]) == (403, "insufficient_scope")
     assert 'scope="orders:audit"' in refused.headers["www-authenticate"]
-    first = min(row["version"] for row in stack.control_json("history") if row["kind"] == "push")
+    first = min(row["version"] for row in stack.control_json("history")["versions"] if row["kind"] == "push")
     stack.control("rollback", str(first), "--wait")
     assert stack.get("orders", "/orders/7", token).status_code == 200
     assert stack.control("get") == POLICY
@@ -23,7 +26,7 @@ def test_a_pushed_policy_is_in_force_when_push_returns(mesh_stack: Stack) -> Non
 def test_a_wrong_policy_is_refused_with_its_line_and_nothing_changes(mesh_stack: Stack) -> None:
     """File, line and reason; exit 1; the version in force is the one before."""
     stack = mesh_stack
-    before = stack.control_json("history")[0]["version"]
+    before = stack.control_json("history")["versions"][0]["version"]
     wrong = stack.policy(POLICY.replace("require: {scopes: [admin]}", "require: {scope: [admin]}"), "wrong.yaml")
     for verb in ("check", "push"):
         said = stack.control(verb, str(wrong), expect=1)
@@ -31,7 +34,7 @@ def test_a_wrong_policy_is_refused_with_its_line_and_nothing_changes(mesh_stack:
         assert "scope" in said
         assert "scopes" in said
         assert "Traceback" not in said
-    assert stack.control_json("history")[0]["version"] == before
+    assert stack.control_json("history")["versions"][0]["version"] == before
     assert stack.get("orders", "/public/hello").status_code == 200
 
 
@@ -41,9 +44,6 @@ def test_a_revoked_token_is_refused_when_revoke_returns(mesh_stack: Stack) -> No
     token, other = stack.token("orders:read"), stack.token("orders:read")
     shown = stack.control_json("explain", "orders", "GET", "/orders/7", "--token", token)
     assert shown["allowed"] is True
-    import base64
-    import json
-
     jti = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["jti"]
     assert "in force on 1 of 1" in stack.control("revoke", "--jti", jti, "--wait")
     refused = stack.get("orders", "/orders/7", token)

@@ -227,15 +227,20 @@ services:
 
 
 def test_methods_that_escape_a_guard_are_warned_of() -> None:
-    """DELETE /a/7 would pass with any token at all; a scope of its own, for any method left, ends the warning."""
+    """DELETE /a/7 would pass with any token at all; a scope of its own ends the warning, and a catch-all is none."""
     guarded = '{path: "/a/{id}", methods: [GET], require: {scopes: [read]}}'
-    [warning] = load(route(f"{guarded}, {{path: /**}}"), {}, {}).warnings
-    assert warning.message == "asked of GET alone: for other methods, routes[1] (/**) takes any valid token"
-    for closed in ("", ", {path: /a/**, require: {scopes: [write]}}, {path: /**}", ", {path: /b/**}"):
+    [warning] = load(route(f"{guarded}, {{path: /**, methods: [DELETE]}}"), {}, {}).warnings
+    assert warning.message == "asked of GET alone: for other methods, routes[1] (DELETE /**) takes any valid token"
+    for closed in ("", ", {path: /**}", ", {path: /b/**}"):
         assert not load(route(guarded + closed), {}, {}).warnings
     put = ", {path: /a/*, methods: [PUT], require: {scopes: [write]}}"
     assert not load(route(guarded + put), {}, {}).warnings
-    assert len(load(route(guarded + put + ", {path: /**, access: public}"), {}, {}).warnings) == 2
+
+
+def test_a_route_behind_one_that_speaks_for_its_paths_is_warned_of() -> None:
+    """A catch-all that names its methods leaves nothing to a later route that names none."""
+    [warning] = load(route("{path: /**, methods: [OPTIONS], access: public}, {path: /a}"), {}, {}).warnings
+    assert warning.message.startswith("never reached: routes[0] (OPTIONS /**) speaks for all of its paths")
 
 
 def test_a_guarded_route_without_an_issuer_is_warned_of() -> None:
