@@ -44,9 +44,11 @@ class Client:
             said["wait_s"] = f"{wait_s:.3f}"
         return self._send("GET", path, params=said, timeout=httpx.Timeout(wait_s + ANSWER_TIMEOUT_S))
 
-    def post(self, path: str, body: object | None = None, headers: Mapping[str, str] | None = None) -> Any:
-        """The answer's JSON."""
-        return self._send("POST", path, json={} if body is None else body, headers=dict(headers or {}))
+    def post(
+        self, path: str, body: object | None = None, headers: Mapping[str, str] | None = None, *, file: str = ""
+    ) -> Any:
+        """The answer's JSON. ``file``: what the lines of a refusal are lines of."""
+        return self._send("POST", path, file, json={} if body is None else body, headers=dict(headers or {}))
 
     def patch(self, path: str, body: object) -> Any:
         """The answer's JSON."""
@@ -56,7 +58,7 @@ class Client:
         """Nothing comes back."""
         self._send("DELETE", path)
 
-    def _send(self, method: str, path: str, **options: Any) -> Any:
+    def _send(self, method: str, path: str, file: str = "", **options: Any) -> Any:
         try:
             response = self._http.request(method, "/v1" + path, **options)
         except httpx.TimeoutException:
@@ -66,9 +68,9 @@ class Client:
                 f"Cannot reach control at {self.url} ({_why(error)}). Is it running? CONTROL_URL says where it is.",
                 UNREACHABLE,
             ) from None
-        return self._read(response)
+        return self._read(response, file)
 
-    def _read(self, response: httpx.Response) -> Any:
+    def _read(self, response: httpx.Response, file: str) -> Any:
         if response.status_code == 204:
             return None
         try:
@@ -79,7 +81,7 @@ class Client:
             return answer
         if not isinstance(answer, dict) or "code" not in answer:
             raise Failure(f"What answers at {self.url} is not control (HTTP {response.status_code}). See CONTROL_URL.")
-        raise _refused(response.status_code, answer, self.url)
+        raise _refused(response.status_code, answer, self.url, file)
 
 
 def segment(text: str) -> str:
@@ -89,12 +91,12 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _refused(status: int, answer: Mapping[str, Any], url: str) -> Failure:
+def _refused(status: int, answer: Mapping[str, Any], url: str, file: str) -> Failure:
     if status == 401:
         return Failure(f"control at {url} does not know this credential. CONTROL_TOKEN should be the operator's.")
     lines = []
     for problem in answer.get("problems", ()):
-        place = f"line {problem['line']}: " if problem.get("line") else ""
+        place = f"{file}:{problem['line']}: " if problem.get("line") else ""
         where = f"{problem['path']}: " if problem.get("path") else ""
         lines.append(f"{place}{where}{problem['message']}")
     if not lines and len(answer.get("errors", ())) > 1:

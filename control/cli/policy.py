@@ -49,7 +49,7 @@ def diff(file: PolicyFile, output: Output = None) -> None:
     """What would change if FILE were pushed now."""
     body = _read(file, output)
     with _client() as client:
-        answer = client.post("/policy/diff", body)
+        answer = client.post("/policy/diff", body, file=str(file))
     if wants_json(output):
         out.show_json(answer)
         return
@@ -74,7 +74,7 @@ def push(
     body = {**_read(file, output), "note": note}
     headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
     with _client() as client:
-        made = client.post("/policy", body, headers)
+        made = client.post("/policy", body, headers, file=str(file))
         for warning in made["warnings"]:
             place = f"{file}:{warning['line']}" if warning["line"] else str(file)
             out.hint(f"warning: {place}: {warning['path']}: {warning['message']}")

@@ -4,6 +4,7 @@ What is compiled depends on the version, its time, the policy, the published key
 environment, and on nothing else; so the same bytes come out again after a restart, and different ones are news.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import delete, select
@@ -11,16 +12,18 @@ from sqlalchemy.orm import Session
 
 from control.authority import keyring
 from control.authority.authority import Authority
-from control.policy import OwnIssuer, Policy, compile_snapshot
+from control.policy import OwnIssuer, Policy, PolicyErrors, carried_over, compile_snapshot
 from control.store.tables import JoinTokenRow, SidecarRow, SnapshotRow
 from sidecar.contract.envelope import Sealed
-from sidecar.contract.snapshot import encode
+from sidecar.contract.snapshot import decode, encode
 
 from . import revocations
 from .versions import Version
 
 KEEP_VERSIONS = 20
 """Snapshots of older versions are dropped: going back compiles the old policy anew."""
+_KEEPS_POLICY = ("revocation", "keys")
+_log = logging.getLogger("control.mesh")
 
 
 class Publication:
@@ -35,7 +38,8 @@ class Publication:
         return OwnIssuer(self._issuer_url, jwks, tuple(sorted({jwk["alg"] for jwk in jwks})))
 
     def publish(self, session: Session, version: Version, policy: Policy) -> None:
-        """Every service's snapshot of ``version``; PolicyErrors if a secret of the policy is not to be had."""
+        """Every service's snapshot of ``version``; PolicyErrors if a secret of the policy is not to be had. What leaves
+        the policy as it is (a revocation, a key) goes out even then: the snapshots before it are carried over."""
         for service in sorted(_services(session, policy)):
             self.add(session, version, policy, service)
         session.execute(delete(SnapshotRow).where(SnapshotRow.version <= version.version - KEEP_VERSIONS))
@@ -43,7 +47,20 @@ class Publication:
 
     def add(self, session: Session, version: Version, policy: Policy, service: str) -> Sealed:
         """One service's snapshot of ``version``."""
-        sealed = self._authority.seal(self._compile(session, version, policy, service))
+        try:
+            payload = self._compile(session, version, policy, service)
+        except PolicyErrors as error:
+            previous = self._newest(session, service) if version.kind in _KEEPS_POLICY else None
+            if previous is None:
+                raise
+            _log.error(
+                "version %d: %s cannot be compiled, its last snapshot is carried over: %s",
+                version.version,
+                service,
+                error,
+            )
+            payload = self._carry_over(session, version, previous)
+        sealed = self._authority.seal(payload)
         session.add(
             SnapshotRow(
                 version=version.version,
@@ -72,6 +89,21 @@ class Publication:
     def _kept(session: Session, version: Version) -> Mapping[str, bytes]:
         rows = session.scalars(select(SnapshotRow).where(SnapshotRow.version == version.version))
         return {row.service: row.payload for row in rows}
+
+    @staticmethod
+    def _newest(session: Session, service: str) -> bytes | None:
+        newest = select(SnapshotRow.payload).where(SnapshotRow.service == service).order_by(SnapshotRow.version.desc())
+        return session.scalars(newest.limit(1)).first()
+
+    def _carry_over(self, session: Session, version: Version, previous: bytes) -> bytes:
+        snapshot = carried_over(
+            decode(previous),
+            version=version.version,
+            issued_at=version.created_at,
+            own=self.own_issuer(session),
+            revocations=revocations.as_contract(revocations.in_force(session, version.created_at)),
+        )
+        return encode(snapshot)
 
     def _compile(self, session: Session, version: Version, policy: Policy, service: str) -> bytes:
         snapshot = compile_snapshot(

@@ -14,7 +14,7 @@
 """
 
 from .check import Report, TestResult, check, failed_report
-from .compile import OwnIssuer, audience_of, compile_snapshot
+from .compile import OwnIssuer, audience_of, carried_over, compile_snapshot
 from .diff import Change, changes, diff
 from .gather import Gathered, gather, referenced_env, referenced_files
 from .load import load
@@ -35,6 +35,7 @@ __all__ = [
     "ServicePolicy",
     "TestResult",
     "audience_of",
+    "carried_over",
     "changes",
     "check",
     "compile_snapshot",

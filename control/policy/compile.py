@@ -79,6 +79,20 @@ def compile_snapshot(
     return snapshot
 
 
+def carried_over(
+    previous: Snapshot, *, version: int, issued_at: int, own: OwnIssuer, revocations: Sequence[Revocation]
+) -> Snapshot:
+    """``previous`` with other revocations and other keys of the built-in issuer, and everything else as it was: what
+    goes out when its policy cannot be compiled just now and a token or a key must be revoked all the same."""
+    issuers = tuple(
+        replace(issuer, keys=own.jwks, algorithms=own.algorithms) if issuer.issuer == own.issuer else issuer
+        for issuer in previous.issuers
+    )
+    names = tuple(issuer.name for issuer in issuers)
+    told = tuple(sorted(set(_told(revocations, names)), key=_order))
+    return replace(previous, version=version, issued_at=issued_at, issuers=issuers, revocations=told)
+
+
 def _issuer(
     policy: Policy, issuer: PolicyIssuer, service: str, own: OwnIssuer | None, secrets: Secrets
 ) -> Issuer | Problem:

@@ -86,6 +86,17 @@ def test_data_that_is_no_directory(tmp_path: Path) -> None:
     assert len(said.stderr.splitlines()) == 1
 
 
+def test_one_control_for_one_data(tmp_path: Path) -> None:
+    """A second control on the same data is refused in a sentence; after a crash nothing is in the way."""
+    with Processes(tmp_path) as processes:
+        processes.start("control", serve(tmp_path / "data"), READY, ENV)
+        said = command(*serve(tmp_path / "data"), env=ENV, expect=1)
+        assert "another control runs with it" in said.stderr
+        assert len(said.stderr.splitlines()) == 1
+        processes.kill("control")
+        processes.start("control", serve(tmp_path / "data"), READY, ENV)
+
+
 def test_a_database_that_is_none(tmp_path: Path) -> None:
     """Exit 1 and one sentence."""
     (tmp_path / "data").mkdir()

@@ -139,7 +139,7 @@ async def test_the_newest_snapshot_wins(autojump_clock: MockClock) -> None:
         await peer.enter()
         for version in range(1, 50):
             st.core.publish(version)
-        versions = []
+        versions: list[int] = []
         while not versions or versions[-1] != 49:
             versions.append((await peer.hear_push()).version)
         assert versions == sorted(set(versions))
@@ -198,6 +198,36 @@ async def test_a_newer_version_in_force_settles_the_older_one(autojump_clock: Mo
         await peer.ack(second)
         rollout = await st.server.wait_rollout(1, timeout_s=5)
         assert [v.version for v in rollout.acked] == [2]
+
+
+async def test_a_rollout_waits_for_a_sidecar_that_came_a_moment_ago(autojump_clock: MockClock) -> None:
+    """It is owed to from the hello on, not from when its snapshot was looked up."""
+    async with stage() as st:
+        st.core.publish(1)
+        await wait_all_tasks_blocked()
+        peer = st.connect()
+        await peer.enter()
+        async with trio.open_nursery() as nursery:
+
+            async def answer() -> None:
+                push = await peer.hear_push()
+                await trio.sleep(1)
+                await peer.ack(push)
+
+            nursery.start_soon(answer)
+            rollout = await st.server.wait_rollout(1, timeout_s=5)
+        assert [view.state for view in rollout.acked] == ["acked"]
+
+
+async def test_a_rollout_does_not_wait_for_who_has_nothing_to_run(autojump_clock: MockClock) -> None:
+    """A service without a snapshot owes nothing."""
+    async with stage() as st:
+        await st.connect().enter()
+        st.core.publish(1, "stock")
+        began = trio.current_time()
+        rollout = await st.server.wait_rollout(1, timeout_s=5)
+        assert (rollout.acked, rollout.pending) == ([], [])
+        assert trio.current_time() - began < 1
 
 
 async def test_waiting_for_a_version_with_nobody_connected_ends_at_once(autojump_clock: MockClock) -> None:

@@ -195,6 +195,23 @@ def test_a_restart_with_another_secret_is_a_version(rig: Rig) -> None:
     assert rig.snapshot().version == 3
 
 
+def test_a_lost_secret_does_not_block_a_revocation(rig: Rig) -> None:
+    """The policy cannot be compiled any more, and a token must go all the same: the rest is carried over."""
+    rig.push()
+    before = rig.snapshot()
+    rig.environ.clear()
+    made = rig.mesh.revoke("jti", "stolen", "ann", issuer="partner")
+    after = rig.snapshot()
+    assert after.version == made.version
+    assert [revocation.value for revocation in after.revocations] == ["stolen"]
+    assert (after.routes, after.issuers) == (before.routes, before.issuers)
+    old_keys = before.issuers[0].keys
+    rig.mesh.rotate_keys("ann")
+    assert rig.snapshot().issuers[0].keys != old_keys
+    with pytest.raises(PolicyErrors):
+        rig.push()
+
+
 def test_a_restart_without_the_secret_takes_nothing_away(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     """The stored snapshots stay in force, and the log says why."""
     rig.push()
