@@ -54,8 +54,11 @@ class Orders:
     async def greet(self, session: Session) -> None:
         """The first order of a session that is in the registry by now; Denied if it was revoked meanwhile."""
         desired = await self._threads.run(self._first, session)
+        session.greeted = True
         if desired is not None:
             self._post(session, desired)
+        elif session.desired is None:
+            self._rollouts.left(session)
 
     def _first(self, session: Session) -> Desired | None:
         if not self._core.is_admitted(session.sidecar_id):
@@ -82,7 +85,7 @@ class Orders:
 
     def _post(self, session: Session, desired: Desired) -> None:
         session.want(desired)
-        self._rollouts.expect(session, desired.version)  # also if it has it: the news can come after the snapshot
+        self._rollouts.expect(session)  # also if it has it: the news can come after the snapshot
 
     async def _drop_revoked(self) -> None:
         known = await self._threads.run(self._core.sidecars)

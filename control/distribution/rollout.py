@@ -46,10 +46,10 @@ class Rollouts:
                 self._settle(track)
         self._wake()
 
-    def expect(self, session: Session, version: int) -> None:
-        """``session`` was asked to run ``version``: it owes an answer to every track up to it."""
+    def expect(self, session: Session) -> None:
+        """``session`` is here, or was asked for something: it owes an answer to every track that it has not given."""
         for number, track in self._tracks.items():
-            if number <= version and not session.has_answered(number):
+            if not session.has_answered(number):
                 track.owing.add(session)
 
     def answered(self, session: Session) -> None:
@@ -59,7 +59,7 @@ class Rollouts:
                 self._pay(number, track, session)
 
     def left(self, session: Session) -> None:
-        """``session`` is gone: nobody waits for it."""
+        """``session`` is gone, or has nothing to run: nobody waits for it."""
         for number, track in self._tracks.items():
             if session in track.owing:
                 self._pay(number, track, session)

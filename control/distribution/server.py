@@ -155,6 +155,7 @@ class PushServer:
             session = begin(admitted.sidecar.id, hello, address, self._now())
             if not self._registry.add(session):
                 raise Denied("this sidecar is connected too many times", "too_many")
+            self._rollouts.expect(session)
         except (Denied, ContractError) as error:
             await self._refuse(wire, Refuse(error.code, str(error)), address)
             return None
@@ -227,6 +228,8 @@ class PushServer:
         nacked: list[tuple[SidecarView, str]] = []
         pending: list[SidecarView] = []
         for session in self._registry:
+            if session.greeted and session.desired is None:
+                continue
             match outcome(session, version):
                 case "acked", _:
                     acked.append(view(session))

@@ -41,7 +41,8 @@ Answered = Callable[["Session"], None]
 @dataclass(eq=False)
 class Session:
     """A connected sidecar. ``version`` is what it says it enforces, 0 for nothing; ``nacked`` is (version, reason)
-    if its last word was no. ``differs``: what it came with is not what we signed under that number."""
+    if its last word was no. ``differs``: what it came with is not what we signed under that number. ``greeted``:
+    it was looked up what it should run; if ``desired`` is None then, there is nothing."""
 
     sidecar_id: str
     service: str
@@ -55,6 +56,7 @@ class Session:
     version: int = 0
     differs: bool = False
     nacked: tuple[int, str] | None = None
+    greeted: bool = False
     desired: Desired | None = None
     why: str = ""
     refusal: Refuse | None = None

@@ -156,14 +156,14 @@ async def test_a_workload_certificate_does_not_make_a_control(tmp_path: Path) ->
         client = client_context(identity.ca, None, state)
         with state.private_file(identity.private_key_pem + _pem(identity.certificate)) as pem:
             context.load_cert_chain(pem)
-        listeners = await trio.open_ssl_over_tcp_listeners(0, context, host="127.0.0.1")
+        tcp = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+        port = tcp.socket.getsockname()[1]
 
         async def impostor(stream: trio.SSLStream[trio.SocketStream]) -> None:
             with pytest.raises(trio.BrokenResourceError):
                 await stream.do_handshake()
 
-        mesh.nursery.start_soon(trio.serve_listeners, impostor, listeners)
-        port = listeners[0].transport_listener.socket.getsockname()[1]
+        mesh.nursery.start_soon(trio.serve_listeners, impostor, [trio.SSLListener(tcp, context)])
         with pytest.raises(trio.BrokenResourceError) as caught:
             await dial(f"127.0.0.1:{port}", client)
         assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)

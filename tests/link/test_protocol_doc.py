@@ -1,0 +1,96 @@
+"""docs/protocol.md says what the code does."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from control.distribution import Limits
+from control.distribution import conversation as control_role
+from control.distribution.registry import MAX_PER_SIDECAR
+from sidecar.contract import messages
+from sidecar.contract.envelope import Sealed
+from sidecar.contract.messages import Ack, Hello, InUse, Join, Nack, Ping, Push, Refuse, ToControl, ToSidecar, Welcome
+from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES
+from sidecar.contract.strict import unpack
+from sidecar.link import conversation as sidecar_role
+from sidecar.link.dial import CONNECT_TIMEOUT_S
+from sidecar.link.membership import REJOIN
+
+PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+SEALED = Sealed(b"p", b"s", "k")
+EXAMPLES: tuple[ToControl | ToSidecar, ...] = (
+    Hello("s", "i", "a", (), Join("t", b"s"), b"c", InUse(1, b"d"), "k"),
+    Ack(1, 1),
+    Nack(1, 1, 0, "r"),
+    Welcome("s", b"k", 10, b"c"),
+    Refuse("c", "m"),
+    Push(1, 1, SEALED),
+    Ping(1),
+)
+
+
+def section(title: str) -> str:
+    """The part of the page under a heading, up to the next heading."""
+    _, found, rest = PAGE.partition(f"\n{title}\n")
+    assert found, title
+    return rest.partition("\n#")[0]
+
+
+def test_no_message_is_missing_from_the_examples() -> None:
+    """So that the next test covers the whole vocabulary."""
+    assert {type(example) for example in EXAMPLES} == {*ToControl.__args__, *ToSidecar.__args__}
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda m: type(m).__name__)
+def test_every_message_and_every_key_is_on_the_page(message: ToControl | ToSidecar) -> None:
+    """Under the message's own heading, as it stands on the wire."""
+    plain = unpack(messages.frame(message)[messages.LENGTH_BYTES :])
+    assert isinstance(plain, dict)
+    text = section(f"### `{plain['type']}`")
+    for key, value in plain.items():
+        assert f"`{key}`" in text
+        if isinstance(value, dict):
+            assert all(f"`{inner}`" in text for inner in value)
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda m: type(m).__name__)
+def test_every_field_of_the_values_is_on_the_page(message: ToControl | ToSidecar) -> None:
+    """The names in the code are the names on the wire; ``sealed`` is three of them."""
+    for field in dataclasses.fields(message):
+        assert field.name == "sealed" or f"`{field.name}`" in PAGE
+
+
+def test_both_state_tables_are_on_the_page() -> None:
+    """As many rows as the code has entries, with the same words."""
+    text = section("## Who may say what, when")
+    for state, kind in [*sidecar_role.TRANSITIONS, *control_role.TRANSITIONS]:
+        word = "snapshot" if kind is Push else kind.__name__.lower()
+        name = state.name.lower().replace("_", " ")
+        assert any(row.startswith(f"| {name}") and f"`{word}`" in row for row in text.splitlines()), (name, word)
+
+
+def test_the_limits_on_the_page_are_those_of_the_code() -> None:
+    """Number by number."""
+    limits, text = Limits(), section("## Limits")
+    for expected in (
+        f"a frame to control, body | {messages.MAX_FRAME_TO_CONTROL // 1024} KiB",
+        f"a snapshot | {MAX_SNAPSHOT_BYTES // 1024**2} MiB",
+        f"connecting (TCP or unix) | {CONNECT_TIMEOUT_S:g} s",
+        f"TLS handshake, either end | {limits.handshake_timeout_s:g} s",
+        f"hello, whole, after TLS | {limits.hello_timeout_s:g} s",
+        f"heartbeat | {limits.pace.heartbeat_s} s",
+        f"one write | {limits.pace.write_timeout_s:g} s",
+        f"snapshots without an answer | {control_role.MAX_UNANSWERED}",
+        f"without a hello yet | {limits.unauthenticated}; when full, one that kept silent for {limits.fair_s:g} s",
+        f"connections in all | {limits.connections:,}",
+        f"connections of one sidecar | {MAX_PER_SIDECAR}",
+        f"worker threads for control's store | {limits.core_threads}",
+    ):
+        assert f"{expected}" in text
+
+
+def test_the_refusals_that_mean_joining_again_are_on_the_page() -> None:
+    """And no other says so."""
+    rows = [row for row in PAGE.splitlines() if row.startswith("| `") and "joins again" in row]
+    assert {row.split("`")[1] for row in rows} == REJOIN
