@@ -10,12 +10,14 @@ Both sockets are bound before anything is opened, so that a port that is taken c
 keeps control from starting is a StartError: one sentence, and no traceback.
 """
 
+import fcntl
 import logging
 import os
 import signal
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import trio
@@ -28,6 +30,7 @@ from control.api.app import application, guarded
 from control.api.versions import MAX_WAIT_S
 from control.distribution import PushServer
 from control.errors import ControlError
+from control.journal import write_journal
 from control.listeners import BindError, Bound, bind_http, bind_push
 from control.mesh import Mesh, open_mesh
 from control.policy import PolicyErrors
@@ -51,16 +54,14 @@ class StartError(Exception):
 
 def run(settings: Settings) -> None:
     """``control serve``: returns after an orderly end; StartError if it could not begin."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name in ("alembic", "sqlalchemy", "httpx", "hypercorn"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    write_journal(settings.log_level)
     http, push = _bind(settings)
     mesh = _open(settings, settings.public_url or f"http://{http.shown}")
     try:
+        hold = _hold_alone(settings.data)
         _admit_operator(mesh, settings.token)
         trio.run(_serve, mesh, settings, http, push)
+        os.close(hold)
     finally:
         mesh.close()
         for place in push:
@@ -88,6 +89,18 @@ def _open(settings: Settings, public_url: str) -> Mesh:
         raise StartError(f"{where}: the policy in force can no longer be compiled: {first}") from None
     except ControlError as error:
         raise StartError(f"{where}: {error}") from None
+
+
+def _hold_alone(data: Path) -> int:
+    """Locks the directory: of two controls on one database, neither would hear what the other changes."""
+    directory = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartError(f"data {data}: another control runs with it. Stop that one, or name another --data.") from None
+    except OSError:
+        _log.warning("data %s: its file system knows no locks; see to it that one control uses it", data)
+    return directory
 
 
 def _admit_operator(mesh: Mesh, token: str | None) -> None:

@@ -96,7 +96,7 @@ def _refused(status: int, answer: Mapping[str, Any], url: str, file: str) -> Fai
         return Failure(f"control at {url} does not know this credential. CONTROL_TOKEN should be the operator's.")
     lines = []
     for problem in answer.get("problems", ()):
-        place = f"{file}:{problem['line']}: " if problem.get("line") else ""
+        place = (f"{file}:{problem['line']}: " if file else f"line {problem['line']}: ") if problem.get("line") else ""
         where = f"{problem['path']}: " if problem.get("path") else ""
         lines.append(f"{place}{where}{problem['message']}")
     if not lines and len(answer.get("errors", ())) > 1:

@@ -37,7 +37,7 @@ def test_a_bad_policy_is_not_pushed(control: Run, policy: Path) -> None:
     policy.write_text(POLICY.replace("access: public", "acess: public"))
     said = control("push", str(policy))
     assert (said.code, said.out) == (1, "")
-    assert "line 8" in said.err
+    assert f"{policy}:8: " in said.err
     assert control("history", "-o", "json").json == before
 
 
