@@ -1,6 +1,7 @@
 """Who is connected, what each should run, what each acknowledged; the push server.
 
 ``server``        connections: TLS, limits, the hello, then a session; what the composition root uses
+``fleet``         the questions that the API asks
 ``session``       one admitted sidecar: its one-slot mailbox, its sender, its reader
 ``conversation``  which message may follow which, nonces and pings: the state table of control's role
 ``admission``     hello and client certificate -> an admitted sidecar, or a refusal

@@ -1,7 +1,7 @@
 """What the push server needs of the rest of control, and no more. ``control.mesh.Mesh`` is one; tests have another.
 
-Methods block and are called in worker threads, but for ``server_context`` and ``subscribe``, which do not. ``Denied`` is the one error that a sidecar hears of; its code
-and message go into the Refuse.
+Methods block and are called in worker threads, but for ``server_context`` and ``subscribe``, which do not. ``Denied``
+is the one error that a sidecar hears of; its code and message go into the Refuse.
 """
 
 import ssl

@@ -1,4 +1,4 @@
-"""The push server: connections in, sessions out, and the questions that the API asks about them.
+"""The push server: connections in, sessions out.
 
 A connection has four parts, each with its own time and size: TLS, the hello, its judgement, the session. Whatever
 goes wrong in one ends that one connection. Nothing here decides who may come in (``admission``) or what anyone
@@ -22,10 +22,8 @@ from sidecar.contract.strict import ContractError
 from .admission import Admitted, admit
 from .conversation import Conversation
 from .core import Core
-from .desired import Orders
+from .fleet import Fleet
 from .journal import record
-from .registry import Registry, Rollout, SidecarView, outcome, view
-from .rollout import Rollouts
 from .session import Pace, Session, begin
 from .threads import Threads
 from .waiting_room import Seat, WaitingRoom
@@ -55,8 +53,8 @@ Opening = Callable[[], Awaitable[tuple[trio.abc.Stream, bytes | None]]]
 """Makes a stream ready; gives the verified client certificate with it, if one was shown."""
 
 
-class PushServer:
-    """``await serve(listeners)``; the rest may be asked from the same trio thread at any time."""
+class PushServer(Fleet):
+    """``await serve(listeners)``; what ``Fleet`` answers may be asked from the same trio thread at any time."""
 
     def __init__(
         self,
@@ -66,10 +64,8 @@ class PushServer:
         now: Callable[[], float] = time.time,
         threads: Threads | None = None,
     ) -> None:
-        self._core, self._limits, self._now = core, limits or Limits(), now
-        self._threads = threads or Threads(self._limits.core_threads)
-        self._registry, self._rollouts = Registry(), Rollouts()
-        self._orders = Orders(core, self._registry, self._rollouts, self._threads)
+        self._limits, self._now = limits or Limits(), now
+        super().__init__(core, threads or Threads(self._limits.core_threads))
         self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.fair_s)
         self._open = 0
         self._turned_away, self._say_so_from = 0, -math.inf
@@ -211,41 +207,6 @@ class PushServer:
             refused, why = session.nacked
             record(logging.ERROR, "nack", **_named(session), refused=refused, version=session.version, why=why)
         self._rollouts.answered(session)
-
-    async def sidecars(self) -> list[SidecarView]:
-        """Every sidecar: those connected, and those that joined once and are away."""
-        known = await self._threads.run(self._core.sidecars)
-        return self._registry.views(known)
-
-    def lowest_in_force(self) -> int | None:
-        """The lowest version in force over the connected sidecars; None if none is connected."""
-        return min((session.acked for session in self._registry), default=None)
-
-    async def rollout(self, version: int) -> Rollout:
-        """How far ``version`` has come. A newer version in force counts: it holds what this one held."""
-        known = await self._threads.run(self._core.sidecars)
-        acked: list[SidecarView] = []
-        nacked: list[tuple[SidecarView, str]] = []
-        pending: list[SidecarView] = []
-        for session in self._registry:
-            if session.greeted and session.desired is None:
-                continue
-            match outcome(session, version):
-                case "acked", _:
-                    acked.append(view(session))
-                case "nacked", reason:
-                    nacked.append((view(session), reason))
-                case _:
-                    pending.append(view(session))
-        elapsed_ms = self._rollouts.elapsed_ms(version)
-        return Rollout(version, acked, nacked, pending, self._registry.away(known), elapsed_ms)
-
-    async def wait_rollout(self, version: int, timeout_s: float) -> Rollout:
-        """The same, when nobody connected owes an answer any more, or when the time is over. ``version`` exists."""
-        self._orders.announce(version)
-        with trio.move_on_after(timeout_s):
-            await self._rollouts.wait(version)
-        return await self.rollout(version)
 
 
 def _named(session: Session) -> dict[str, object]:
