@@ -115,12 +115,7 @@ def _list(client: "Client", output: Output) -> None:
 def _make(client: "Client", body: dict[str, Any], file: Path | None, output: Output) -> None:
     target = None
     if file is not None:
-        try:  # before the token is made, so that none is made in vain
-            target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise Failure(f"--out {file}: exists already. Remove it or name another file.") from None
-        except OSError as error:
-            raise Failure(f"--out {file}: {error.strerror}.") from None
+        target = out.new_private_file(file)  # before the token is made, so that none is made in vain
     try:
         made = client.post("/join-tokens", body)
     except Failure:

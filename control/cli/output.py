@@ -1,11 +1,15 @@
 """For people and, with ``-o json``, for programs. Tables are Rich's on a terminal and plain columns elsewhere."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+
+from .failure import Failure
 
 
 class Format(StrEnum):
@@ -69,3 +73,13 @@ def moment(unix_s: float | None) -> str:
 def names(values: Sequence[str] | None) -> str:
     """A list of names, or ``all``."""
     return "all" if values is None else ", ".join(values)
+
+
+def new_private_file(path: Path) -> int:
+    """A descriptor of a new file that only its owner may read; Failure if there is one already."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Failure(f"--out {path}: exists already. Remove it or name another file.") from None
+    except OSError as error:
+        raise Failure(f"--out {path}: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""The policy: check, diff, push, rollback, history, get, explain."""
+"""The policy: check, compile, diff, push, rollback, history, get, explain."""
 
 import os
 import sys
@@ -19,8 +19,8 @@ MAX_TOKEN_BYTES = 65536
 
 def add_verbs(app: typer.Typer) -> None:
     """Adds this file's verbs."""
-    for verb in (check, diff, push, rollback, history, get, explain):
-        app.command()(verb)
+    for verb in (check, compile_, diff, push, rollback, history, get, explain):
+        app.command(verb.__name__.rstrip("_"))(verb)
 
 
 def check(file: PolicyFile, output: Output = None) -> None:
@@ -43,6 +43,33 @@ def check(file: PolicyFile, output: Output = None) -> None:
             out.say(line)
     if not report.ok:
         raise typer.Exit(REFUSED)
+
+
+def compile_(
+    file: PolicyFile,
+    service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
+    to: Annotated[Path, typer.Option("--out", help="Where to write it (0600).", show_default=False)],
+) -> None:
+    """Write the snapshot of SERVICE to a file, for a sidecar without control (sidecar run --snapshot). Works offline;
+    the built-in issuer's keys are control's, so that its tokens are 503 there. Secrets come from this environment."""
+    import time
+
+    from control.policy import PolicyErrors, compile_snapshot, gather, load
+    from sidecar.contract.snapshot import encode
+
+    try:
+        found = gather(file, os.environ)
+        policy = load(found.source, found.files, found.env, name=str(file))
+        now = int(time.time())
+        snapshot = compile_snapshot(policy, service, version=1, issued_at=now, own=None, secrets=os.environ.get)
+    except PolicyErrors as errors:
+        _invalid(errors, None)
+    if policy.service(service) is None:
+        known = ", ".join(policy.service_names) or "none"
+        raise Failure(f"{file} has no service {service!r}. It has: {known}.", USAGE)
+    with os.fdopen(out.new_private_file(to), "wb") as written:
+        written.write(encode(snapshot))
+    out.say(f"{to}: {service}, {len(snapshot.routes)} routes, {len(snapshot.issuers)} issuers")
 
 
 def diff(file: PolicyFile, output: Output = None) -> None:

@@ -66,7 +66,7 @@ def open_database(data: Path, url: str | None = None) -> Database:
         os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         file.chmod(0o600)
         url = f"sqlite:///{file}"
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # an error's text must not hold what a row holds
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
