@@ -53,7 +53,7 @@ audit: $(STAMP)  ## known vulnerabilities in what control and the sidecar are lo
 # The sources of the locks are pyproject.toml's own lists. dev.txt is resolved first and the others are cut from it,
 # so that what is tested is what is shipped. UPGRADE=1 takes the newest versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-config \
-	--default-index https://pypi.org/simple --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 lock: $(STAMP)  ## resolve requirements/*.txt again
 	$(COMPILE) pyproject.toml --extra control --extra testing --group dev -o requirements/dev.txt

@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from control.distribution import PushServer
-from control.policy import gather, load
+from control.policy import Policy, load, referenced_files
 from sidecar.contract.envelope import Sealed
 from sidecar.contract.snapshot import Revocation, Snapshot
 from sidecar.link import Link, LinkSettings, LinkStatus, StateDir
@@ -27,7 +27,7 @@ from .client import exchange
 from .memory import MemoryControl
 from .messages import Request, Response
 from .services import ASGIApp, Reply, from_asgi, serve
-from .tokens import Mint
+from .tokens import Mint, any_key_set
 
 CONVERGE_S = 10.0
 """How long a push may take to be in force everywhere before a test fails."""
@@ -130,11 +130,7 @@ class Mesh:
     async def push(self, policy: str | Path, *, files: Mapping[str, str] | None = None) -> int:
         """A policy, as a path or as YAML, in force in every sidecar when this returns; its version. PolicyErrors if
         it is not valid, MeshError if a sidecar refuses it. Keys of outside issuers need not exist: see ``token``."""
-        if isinstance(policy, Path):
-            source, found, env = gather(policy, os.environ)
-            loaded = load(source, {**found, **(files or {})}, env, policy.name)
-        else:
-            loaded = load(policy, files or {}, os.environ)
+        loaded = _loaded(policy, files or {})
         version = self.control.change(loaded)
         await self._settled(version)
         return version
@@ -214,3 +210,16 @@ class Mesh:
             raise MeshError(f"no service of the policy accepts an issuer {issuer!r}")
         audiences = sorted({audience for found in accepting for audience in found.audiences})
         return self._mint.token(accepting[0], {"aud": audiences, **claims}, int(self.now()))
+
+
+def _loaded(policy: str | Path, files: Mapping[str, str]) -> Policy:
+    """The policy, with the files that it names: given ones, then those beside it, then a stand-in."""
+    source, folder, name = policy, None, "policy.yaml"
+    if isinstance(policy, Path):
+        source, folder, name = policy.read_text(encoding="utf-8"), policy.parent, policy.name
+    given = dict(files)
+    for file in referenced_files(str(source), os.environ, name=name):
+        beside = folder / file if folder is not None else None
+        if file not in given:
+            given[file] = beside.read_text(encoding="utf-8") if beside and beside.exists() else any_key_set()
+    return load(str(source), given, os.environ, name)

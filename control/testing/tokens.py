@@ -1,13 +1,15 @@
 """Keys and tokens of any issuer, with any claims: what an identity server would have made."""
 
+import functools
 import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from sidecar.contract.snapshot import Issuer, Jwk
 
@@ -40,3 +42,15 @@ class Mint:
         }
         payload = {name: value for name, value in {**usual, **claims}.items() if value is not None}
         return jwt.encode(payload, self._key(issuer.name), ALGORITHM, headers={"kid": issuer.name})
+
+
+@functools.cache
+def any_key_set() -> str:
+    """A JWKS that any algorithms of a policy fit: it stands in for a file that a test does not have."""
+    curves = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
+    keys: list[Any] = [
+        json.loads(RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048).public_key())),
+        *(json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(curve).public_key())) for curve in curves),
+        json.loads(OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate().public_key())),
+    ]
+    return json.dumps({"keys": [{**key, "kid": str(number)} for number, key in enumerate(keys)]})
