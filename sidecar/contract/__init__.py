@@ -7,4 +7,5 @@
 ``messages``   the messages of the push socket
 ``framing``    the bytes of a stream, cut into frames
 ``join``       the text form of a join token
+``journal``    the form of a log line
 """

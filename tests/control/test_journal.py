@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from control.journal import JsonLines
+from sidecar.contract.journal import JsonLines
 
 
 def _line(message: str, *arguments: object, error: BaseException | None = None) -> str:
