@@ -56,9 +56,9 @@ def run(settings: Settings) -> None:
     """``control serve``: returns after an orderly end; StartError if it could not begin."""
     write_journal(settings.log_level)
     http, push = _bind(settings)
+    hold = _hold_alone(settings.data)  # before anything is read or written: what opens may already change the mesh
     mesh = _open(settings, settings.public_url or f"http://{http.shown}")
     try:
-        hold = _hold_alone(settings.data)
         _admit_operator(mesh, settings.token)
         trio.run(_serve, mesh, settings, http, push)
         os.close(hold)
@@ -80,7 +80,7 @@ def _open(settings: Settings, public_url: str) -> Mesh:
     try:
         return open_mesh(settings.data, public_url, token_lifetime_s=settings.token_lifetime_s)
     except OSError as error:
-        raise StartError(f"{where}: {error.strerror}. It should be a directory that control may write to.") from None
+        raise _unusable(settings.data, error) from None
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or type(error).__name__)
         raise StartError(f"{where}: its database cannot be used ({cause}).") from None
@@ -91,9 +91,17 @@ def _open(settings: Settings, public_url: str) -> Mesh:
         raise StartError(f"{where}: {error}") from None
 
 
+def _unusable(data: Path, error: OSError) -> StartError:
+    return StartError(f"data {data}: {error.strerror}. It should be a directory that control may write to.")
+
+
 def _hold_alone(data: Path) -> int:
     """Locks the directory: of two controls on one database, neither would hear what the other changes."""
-    directory = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = os.open(data, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except OSError as error:
+        raise _unusable(data, error) from None
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,5 +1,6 @@
 """``control serve`` as a process: it starts, says where, keeps what it has, and ends when told."""
 
+import json
 import re
 import signal
 import socket
@@ -87,12 +88,19 @@ def test_data_that_is_no_directory(tmp_path: Path) -> None:
 
 
 def test_one_control_for_one_data(tmp_path: Path) -> None:
-    """A second control on the same data is refused in a sentence; after a crash nothing is in the way."""
+    """A second control on the same data is refused in a sentence and leaves the first one's mesh as it is, though it
+    would be another issuer; after a crash nothing is in the way."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
     with Processes(tmp_path) as processes:
-        processes.start("control", serve(tmp_path / "data"), READY, ENV)
+        ready = processes.start("control", serve(tmp_path / "data"), READY, ENV)
+        here = {**ENV, "CONTROL_URL": ready[1]}
+        command(CONTROL, "push", str(policy), env=here)
         said = command(*serve(tmp_path / "data"), env=ENV, expect=1)
         assert "another control runs with it" in said.stderr
         assert len(said.stderr.splitlines()) == 1
+        versions = json.loads(command(CONTROL, "-o", "json", "history", env=here).stdout)["versions"]
+        assert [one["kind"] for one in versions] == ["push"]
         processes.kill("control")
         processes.start("control", serve(tmp_path / "data"), READY, ENV)
 
