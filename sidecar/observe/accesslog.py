@@ -7,7 +7,7 @@ sleeps would stop the loop.
 
 import json
 from collections import deque
-from dataclasses import asdict
+from dataclasses import fields as fields_of
 from typing import Protocol
 
 import trio
@@ -19,6 +19,9 @@ GATHER_S = 0.05
 """How long lines gather before they are written."""
 STUCK_S = 5.0
 """How long the last lines may take at the end."""
+
+_FIELDS = tuple(field.name for field in fields_of(Record))
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class Sink(Protocol):
@@ -77,9 +80,8 @@ class AccessLog:
 
 def line(record: Record) -> str:
     """The record as one line of JSON. Escapes make sure that no value can begin a line of its own."""
-    fields = asdict(record)
-    for name in ("duration_ms", "upstream_ms"):
-        if fields[name] is not None:
-            fields[name] = round(fields[name], 3)
-    fields["time"] = round(record.time, 6)
-    return json.dumps({"kind": "access", **fields}, separators=(",", ":")) + "\n"
+    fields: dict[str, object] = {"kind": "access"}
+    for name in _FIELDS:
+        value = getattr(record, name)
+        fields[name] = round(value, 6 if name == "time" else 3) if isinstance(value, float) else value
+    return _ENCODER.encode(fields) + "\n"

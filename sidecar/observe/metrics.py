@@ -20,6 +20,7 @@ class Metrics:
         self._requests = Counter(
             "sidegate_requests", "Exchanges that ended", ("status_class", "reason", "route"), registry=registry
         )
+        self._counters: dict[tuple[int, str, str], Counter] = {}
         self._duration = Histogram(
             "sidegate_request_duration_seconds", "From first byte to last", buckets=_SECONDS, registry=registry
         )
@@ -44,7 +45,11 @@ class Metrics:
 
     def finished(self, record: Record) -> None:
         """Count one exchange."""
-        self._requests.labels(f"{record.status // 100}xx", record.reason, record.route).inc()
+        key = record.status // 100, record.reason, record.route
+        counter = self._counters.get(key)
+        if counter is None:  # as bounded as the labels are
+            counter = self._counters[key] = self._requests.labels(f"{key[0]}xx", *key[1:])
+        counter.inc()
         self._duration.observe(record.duration_ms / 1000)
         if record.upstream_ms is not None:
             self._upstream.observe(record.upstream_ms / 1000)
