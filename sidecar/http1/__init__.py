@@ -6,7 +6,10 @@
 ``framing``     how long a message is, decided once and strictly
 ``request``     a request head: scanned, judged by h11, reduced to origin-form
 ``response``    a response head: scanned and judged as strictly
+``body``        a body's bytes, taken from a buffer as its framing says
 ``chunked``     the chunked coding, decoded and encoded
+``trailers``    which trailer fields may pass
+``upgrade``     which upgrades count, and whether a 101 grants one
 ``wire``        a stream, what was read ahead of it, and a time limit on each wait
 ``server``      the downstream connection: requests in, responses out
 ``client``      the upstream connection: a request out, a response in

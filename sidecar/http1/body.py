@@ -3,21 +3,27 @@
 from typing import Protocol
 
 from .chunked import ChunkedDecoder
+from .fields import Headers
 from .framing import Framing, Unsized
 
 
 class Decoder(Protocol):
     """``decode`` takes from the buffer the data that is there (MalformedError if it is none); ``finished`` tells that
-    the body is whole, and the rest of the buffer another message's."""
+    the body is whole, and the rest of the buffer another message's; ``trailers`` are what then came after it."""
 
     @property
     def finished(self) -> bool: ...
+
+    @property
+    def trailers(self) -> Headers: ...
 
     def decode(self, buffer: bytearray) -> bytes: ...
 
 
 class LengthDecoder:
     """A body of so many bytes."""
+
+    trailers = ()
 
     def __init__(self, length: int) -> None:
         self._left = length
@@ -37,6 +43,7 @@ class UntilCloseDecoder:
     """A response body that ends with its connection: never finished before."""
 
     finished = False
+    trailers = ()
 
     def decode(self, buffer: bytearray) -> bytes:
         data = bytes(buffer)

@@ -1,19 +1,18 @@
 """The chunked coding (RFC 9112 section 7.1), without I/O: bytes in, data out.
 
 Stricter than the RFC asks: only CRLF ends a line, nothing but a size and extensions may stand in a chunk's line,
-and both lines and trailers are bounded. Extensions and trailers are checked and dropped; a body is framed anew on
-its way out.
+and both lines and trailers are bounded. Extensions are checked and dropped, trailers kept for whoever asks; a body is
+framed anew on its way out.
 """
 
 import re
 
-from .fields import MalformedError, parse_fields, stray
+from .fields import Headers, MalformedError, parse_fields, render, stray
 
 MAX_LINE_BYTES = 1024
 """A chunk's first line, extensions and all."""
 MAX_TRAILER_BYTES = 8192
 MAX_TRAILERS = 32
-LAST_CHUNK = b"0\r\n\r\n"
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 
@@ -24,6 +23,7 @@ class ChunkedDecoder:
 
     def __init__(self) -> None:
         self.finished = False
+        self.trailers: Headers = ()
         self._left = 0
         self._footer = False
         self._trailers = False
@@ -81,7 +81,7 @@ class ChunkedDecoder:
                 raise MalformedError("trailers too long")
             return False
         try:
-            parse_fields(section.split(b"\r\n"), MAX_TRAILERS)
+            self.trailers = parse_fields(section.split(b"\r\n"), MAX_TRAILERS)
         except ValueError as error:
             raise MalformedError("trailers that are no fields, or too many") from error
         del buffer[: end + 4]
@@ -94,3 +94,8 @@ def encode_chunk(data: bytes) -> bytes:
     if not data:
         raise AssertionError("an empty chunk was about to be sent")
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def encode_last(trailers: Headers = ()) -> bytes:
+    """The last chunk and the trailer section, which is a head whose first line is a size of 0."""
+    return render(b"0", trailers)

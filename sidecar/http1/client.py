@@ -1,6 +1,7 @@
 """The upstream connection: a request out, a response in. Every fault of the service is an UpstreamError.
 
     send_head -> send_body* -> finish -> read_head (1xx*, then one) -> receive_body* -> (reusable, or aclose)
+                                                       (a 101 that was asked for: -> wire, and HTTP is over)
 
 Sending and receiving may run side by side: a service may answer before it has read everything.
 """
@@ -12,12 +13,13 @@ import trio
 from sidecar.contract.reasons import Reason
 
 from .body import Decoder, LengthDecoder, decoder
-from .chunked import LAST_CHUNK, encode_chunk
+from .chunked import encode_chunk, encode_last
 from .errors import UpstreamError
 from .fields import Headers, MalformedError, render
 from .framing import Framing, Unsized
 from .limits import Limits, Timeouts
 from .response import ResponseHead, parse_response
+from .upgrade import granted_upgrade
 from .wire import HeadTooLongError, Wire
 
 MAX_INTERIM = 10
@@ -35,6 +37,7 @@ class ClientConnection:
         self._timeouts = timeouts
         self._limits = limits
         self._method = b""
+        self._upgrade = b""
         self._chunked = False
         self._request_finished = True
         self._decoder: Decoder = LengthDecoder(0)
@@ -42,14 +45,18 @@ class ClientConnection:
         self._interim = 0
         self._received_before = 0
 
-    async def send_head(self, method: bytes, target: bytes, headers: Headers, framing: Framing) -> None:
-        """A request's head. ``headers`` say nothing of framing: it is added here."""
+    async def send_head(
+        self, method: bytes, target: bytes, headers: Headers, framing: Framing, *, upgrade: bytes = b""
+    ) -> None:
+        """A request's head. ``headers`` say nothing of framing and ask for no upgrade: both are added here."""
         self.exchanges += 1
-        self._method, self._response, self._interim = method, None, 0
+        self._method, self._upgrade, self._response, self._interim = method, upgrade, None, 0
         self._received_before = self.wire.bytes_in
         self._chunked = framing is Unsized.CHUNKED
         self._request_finished = framing == 0
         fields = list(headers)
+        if upgrade:
+            fields += [(b"connection", b"Upgrade"), (b"upgrade", upgrade)]
         if self._chunked:
             fields.append((b"transfer-encoding", b"chunked"))
         elif isinstance(framing, int) and (framing or method in (b"POST", b"PUT", b"PATCH")):
@@ -64,7 +71,7 @@ class ClientConnection:
     async def finish(self) -> None:
         """The request is whole."""
         if self._chunked:
-            await self._write(LAST_CHUNK)
+            await self._write(encode_last())
         self._request_finished = True
 
     @property
@@ -85,9 +92,11 @@ class ClientConnection:
         head = parse_response(raw, self._method, self._limits)
         if head.interim:
             self._interim += 1
-            if head.status == 101 or self._interim > MAX_INTERIM:
-                raise _broke("an upgrade that was not asked for, or interim responses without end")
+            if self._interim > MAX_INTERIM:
+                raise _broke("interim responses without end")
             return head
+        if head.switching and not granted_upgrade(head.headers, self._upgrade):
+            raise _broke("a 101 to another protocol than was asked for, if any was")
         self._response = head
         self._decoder = decoder(head.framing)
         return head
@@ -104,22 +113,27 @@ class ClientConnection:
         except MalformedError as error:
             raise _broke(str(error)) from error
 
-    async def receive_body(self) -> bytes:
-        """The body's next piece; b"" when it is whole."""
+    @property
+    def trailers(self) -> Headers:
+        """What came after a chunked body that is whole."""
+        return self._decoder.trailers
+
+    async def receive_body(self, within_s: float | None = None) -> bytes:
+        """The body's next piece; b"" when it is whole. ``within_s`` takes the place of ``response_idle_s``."""
         while not self._decoder.finished:
             if data := self.body_at_hand():
                 return data
             if self.response_finished:
                 break
-            if not await self._fill():
+            if not await self._fill(self._timeouts.response_idle_s if within_s is None else within_s):
                 if self._response and self._response.framing is Unsized.UNTIL_CLOSE:
                     break
                 raise _broke("the response was cut short")
         return b""
 
-    async def _fill(self) -> bool:
+    async def _fill(self, within_s: float) -> bool:
         try:
-            return await self.wire.fill(self._timeouts.response_idle_s)
+            return await self.wire.fill(within_s)
         except trio.TooSlowError:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the response stood still") from None
         except trio.BrokenResourceError as error:

@@ -43,8 +43,8 @@ def request_framing(headers: Headers, version: bytes) -> Framing:
 def response_framing(headers: Headers, version: bytes, status: int, method: bytes) -> Framing:
     """A response's framing (RFC 9112 section 6.3, all items)."""
     declared = _declared(headers, version)
-    if status == 204 and (declared.chunked or declared.length):
-        raise AmbiguousFramingError("a 204 with a body")
+    if (status < 200 or status == 204) and (declared.chunked or declared.length):
+        raise AmbiguousFramingError("a 1xx or 204 with a body")  # RFC 9110 section 8.6
     if method == b"HEAD" or status in (204, 304) or status < 200:
         return 0
     if declared.chunked:

@@ -18,11 +18,15 @@ class Timeouts:
     """Between two pieces of a request body: 408."""
     connect_s: float = 5
     """To reach the service, TLS included: 504."""
+    continue_s: float = 1
+    """For the service to ask for a body that its client holds back (``Expect: 100-continue``): asked for by us."""
     response_head_s: float = 60
     """From the end of a request to the head of its response: 504. A route's ``timeout`` takes its place, and then
     counts from the beginning of the exchange."""
     response_idle_s: float = 60
     """Between two pieces of a response body: the downstream connection is cut."""
+    tunnel_idle_s: float = 3600
+    """For the next byte either way in an upgraded connection, or for the next event of an event stream: closed."""
     write_idle_s: float = 30
     """For a peer to take a piece (64 KiB at most) that is written to it: its connection is closed."""
     drain_s: float = 30
@@ -47,6 +51,9 @@ class Limits:
     """Downstream connections open at once: 503."""
     in_flight: int = 1_000
     """Exchanges under way at once: 503, immediately."""
+    tunnels: int = 1_000
+    """Upgrades asked for or open at once: 503, immediately. They count neither in the bound above nor in the one
+    below, so that open tunnels starve no request."""
     upstream_connections: int = 1_000
     """Connections to the service: 503, immediately."""
     idle_upstream: int = 64

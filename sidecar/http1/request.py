@@ -15,16 +15,21 @@ from .errors import RequestError
 from .fields import TOKEN, Headers, MalformedError, TooLargeError, parse_fields, stray, tokens, values
 from .framing import AmbiguousFramingError, Framing, request_framing
 from .limits import Limits
+from .upgrade import asked_upgrade
 
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
 _HOST = re.compile(rb"(?:[A-Za-z0-9_.~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_METHOD_BEGINS = re.compile(TOKEN + rb"(?: |\Z)")
+FIRST_BYTES = 32
+"""Of a request: looked at as they come, since most of what is no HTTP shows there."""
 _REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """One request, without its body. ``target`` is in origin-form, or ``*``; ``host`` is empty only in HTTP/1.0."""
+    """One request, without its body. ``target`` is in origin-form, or ``*``; ``host`` is empty only in HTTP/1.0;
+    ``upgrade`` is the protocol that it asks for, if that counts."""
 
     method: bytes
     target: bytes
@@ -34,6 +39,7 @@ class RequestHead:
     framing: Framing
     expects_continue: bool
     keep_alive: bool
+    upgrade: bytes = b""
 
 
 def parse_request(raw: bytes, limits: Limits) -> RequestHead:
@@ -63,7 +69,15 @@ def parse_request(raw: bytes, limits: Limits) -> RequestHead:
         framing=framing,
         expects_continue=_expects_continue(headers, version),
         keep_alive=version == b"1.1" and b"close" not in tokens(headers, b"connection"),
+        upgrade=asked_upgrade(method, version, headers, framing),
     )
+
+
+def check_beginning(buffer: bytearray) -> None:
+    """RequestError if these first bytes of a request cannot become a request line: a TLS hello, or
+    noise, need not be waited for."""
+    if buffer and not _METHOD_BEGINS.match(buffer, 0, FIRST_BYTES):
+        raise _malformed("no method")
 
 
 def parse_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:

@@ -20,7 +20,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80
 
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
-    """One response, interim (1xx) or final, without its body."""
+    """One response, interim (1xx) or final, without its body. A 101 is final: nothing of HTTP follows it."""
 
     status: int
     phrase: bytes
@@ -32,7 +32,12 @@ class ResponseHead:
     @property
     def interim(self) -> bool:
         """Will another head follow it (RFC 9110 section 15.2)?"""
-        return self.status < 200
+        return self.status < 200 and not self.switching
+
+    @property
+    def switching(self) -> bool:
+        """Does the connection leave HTTP after it (RFC 9110 section 15.2.2)?"""
+        return self.status == 101
 
 
 def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
@@ -56,13 +61,14 @@ def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
         version=version,
         headers=headers,
         framing=framing,
-        keep_alive=version == b"1.1" and b"close" not in tokens(headers, b"connection"),
+        keep_alive=version == b"1.1" and status != 101 and b"close" not in tokens(headers, b"connection"),
     )
 
 
 def _let_h11_judge(raw: bytes) -> None:
     judge = h11.Connection(h11.CLIENT, max_incomplete_event_size=len(raw))
-    judge.send(h11.Request(method="GET", target="/", headers=[("Host", "service")]))
+    # As if an upgrade had been asked for: whether it was, and this one, is the connection's to say.
+    judge.send(h11.Request(method="GET", target="/", headers=[("Host", "service"), ("Upgrade", "any")]))
     judge.receive_data(raw)
     try:
         event = judge.next_event()

@@ -1,6 +1,7 @@
 """The downstream connection: requests in, responses out, one after the other. Knows nothing of why.
 
     wait_for_request -> read_request -> receive_body* -> send_head -> send_body* -> finish -> (again, or aclose)
+                                                      or switch -> wire, and HTTP is over
 
 A client's fault is RequestError, its absence DisconnectedError. Bodies pass in pieces of 64 KiB at most. The interim
 response 100 is sent when somebody begins to read the body, never before, so never to a client that was refused.
@@ -11,12 +12,12 @@ import trio
 from sidecar.contract.reasons import Reason
 
 from .body import Decoder, LengthDecoder, decoder
-from .chunked import LAST_CHUNK, encode_chunk
+from .chunked import encode_chunk, encode_last
 from .errors import DisconnectedError, RequestError
 from .fields import Headers, MalformedError, render, stray
 from .framing import Framing
 from .limits import Limits, Timeouts
-from .request import RequestHead, parse_request, parse_request_line
+from .request import FIRST_BYTES, RequestHead, check_beginning, parse_request, parse_request_line
 from .wire import HeadTooLongError, Wire
 
 
@@ -71,7 +72,8 @@ class ServerConnection:
         self._version = head.version
         self._decoder = decoder(head.framing)
         self._body_bytes = 0
-        self._owes_continue = head.expects_continue
+        # RFC 9110 section 10.1.1: no 100 is owed to a client that has begun to send, or has nothing to send.
+        self._owes_continue = head.expects_continue and head.framing != 0 and not buffer
         return head
 
     async def _skip_empty_line(self) -> None:
@@ -84,6 +86,8 @@ class ServerConnection:
 
     def _inspect(self, buffer: bytearray, seen: int) -> None:
         """Refuse early what can only get worse."""
+        if seen < FIRST_BYTES:
+            check_beginning(buffer)
         if stray(buffer, max(0, seen - 1), self._limits.head_bytes, whole=False):
             raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
         line_end = buffer.find(b"\r\n", 0, self._limits.request_line_bytes + 2)
@@ -136,14 +140,12 @@ class ServerConnection:
         self._body_bytes += len(data)
         if self._limits.body_bytes is not None and self._body_bytes > self._limits.body_bytes:
             raise RequestError(Reason.BODY_TOO_LARGE, "the body went over the limit")
-        if data:
-            self._owes_continue = False
         return data
 
     async def ask_for_body(self) -> None:
-        """Send the 100 that the client waits for, if it does (RFC 9110 section 10.1.1). To be called before another
-        task may write a response."""
-        if self._owes_continue and not self.responding and not self.wire.buffer:
+        """Send the 100 that the client waits for, if it does (RFC 9110 section 10.1.1). To be called by the task that
+        writes the response, and before another begins to read the body."""
+        if self._owes_continue and not self.responding:
             self._owes_continue = False
             await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -191,12 +193,18 @@ class ServerConnection:
                 raise AssertionError("more body than its Content-Length")
         return encode_chunk(data) if self._chunked else data
 
-    async def finish(self) -> None:
-        """The response is whole."""
+    async def finish(self, trailers: Headers = ()) -> None:
+        """The response is whole. ``trailers`` go where the framing has a place for them."""
         if self._left:
             raise AssertionError("less body than its Content-Length")
         if self._chunked:
-            await self._write(LAST_CHUNK)
+            await self._write(encode_last(trailers))
+
+    async def switch(self, phrase: bytes, headers: Headers, protocol: bytes) -> None:
+        """A 101: from here on the wire carries ``protocol``."""
+        self.responding = True
+        fields = [*headers, (b"connection", b"Upgrade"), (b"upgrade", protocol)]
+        await self._write(render(b"HTTP/1.1 101 %b" % phrase, fields))
 
     async def discard_body(self, limit: int) -> bool:
         """Read the rest of the request and throw it away: True if that took ``limit`` bytes at most and the

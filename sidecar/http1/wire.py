@@ -36,6 +36,16 @@ class Wire:
         self.bytes_in += len(data)
         return bool(data)
 
+    async def take(self) -> bytes:
+        """What has come, or else what comes next; b"" at the end of the stream."""
+        if self.buffer:
+            data = bytes(self.buffer)
+            self.buffer.clear()
+            return data
+        data = bytes(await self.stream.receive_some(READ_BYTES))
+        self.bytes_in += len(data)
+        return data
+
     async def write(self, data: bytes, within_s: float) -> None:
         """Write all of it, or raise trio.TooSlowError or trio.BrokenResourceError."""
         with trio.fail_after(within_s):
@@ -66,6 +76,7 @@ class Wire:
 
     async def cut(self) -> None:
         """Close so that the peer cannot take what it has for whole: with a reset, where there is a socket."""
-        if isinstance(self.stream, trio.SocketStream):
-            self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stream = self.stream.transport_stream if isinstance(self.stream, trio.SSLStream) else self.stream
+        if isinstance(stream, trio.SocketStream):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await self.aclose()
