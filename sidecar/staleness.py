@@ -5,6 +5,7 @@ the gate is shut once control has been silent for longer than the bound. What co
 also across restarts: it is kept as the modification time of the last-good file.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ class Staleness:
     ) -> None:
         self._bound_s, self._gate, self._status, self._last_good = bound_s, gate, status, last_good
         self._heard, self._now = heard, now
-        self._before = self._modified()
+        self._before = min(self._modified(), now())  # a time that is yet to come would be fresh for ever
 
     def _modified(self) -> float:
         try:
@@ -59,5 +60,5 @@ class Staleness:
             await trio.sleep(self._bound_s / CHECKS_PER_BOUND)
 
     def _remember(self, when: float) -> None:
-        if self._last_good.exists():
+        with contextlib.suppress(OSError):  # not there, or a disk that takes nothing: only a restart would miss it
             os.utime(self._last_good, (when, when))

@@ -1,14 +1,16 @@
 """The state directory: ``identity`` and ``last-good``, each 0600 in a directory of 0700.
 
 A file is replaced whole or not at all: written beside, flushed to the disk, renamed, and the directory flushed.
-What cannot be trusted when it is read (damaged, another service's, signed by another key) is moved aside under a
-name that says when, and is never used; one earlier one of each name is kept. Blocking: call it from a thread while
-anything is being served.
+What cannot be trusted when it is read (planted, damaged, another service's, signed by another key) is moved aside as
+``NAME.refused`` and is never used; the last one of each name is kept. Blocking: call it from a thread while anything
+is being served.
 """
 
 import contextlib
+import errno
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,12 +100,16 @@ class StateDir:
 
     def _read(self, name: str) -> bytes | None:
         try:
-            with (self.path / name).open("rb") as file:
+            with open(self.path / name, "rb", opener=_without_following) as file:
+                if not _is_plain(file.fileno(), self.path.stat().st_uid):
+                    raise ContractError("planted", "not a plain file of ours that others cannot write")
                 data = file.read(MAX_FILE + 1)
+            if len(data) > MAX_FILE:
+                raise ContractError("too_large", f"over {MAX_FILE} bytes")
         except FileNotFoundError:
             return None
-        if len(data) > MAX_FILE:
-            self.set_aside(name, ContractError("too_large", f"over {MAX_FILE} bytes"))
+        except ContractError as error:
+            self.set_aside(name, error)
             return None
         return data
 
@@ -126,3 +132,19 @@ class StateDir:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _without_following(path: str, flags: int) -> int:
+    """Opens no symbolic link, and waits for no writer of a FIFO. We make neither."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ContractError("planted", "a symbolic link") from error
+        raise
+
+
+def _is_plain(descriptor: int, owner: int) -> bool:
+    """Is it a file, made by whoever owns the directory or by us, that not everybody may write?"""
+    found = os.fstat(descriptor)
+    return stat.S_ISREG(found.st_mode) and found.st_uid in (owner, os.geteuid()) and not found.st_mode & stat.S_IWOTH

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,37 @@ def test_an_identity_that_cannot_be_trusted_is_moved_aside(state: StateDir, core
     (state.path / "identity").write_bytes(data)
     assert state.load_identity() is None
     assert (state.path / "identity.refused").exists()
+
+
+def _linked(file: Path) -> None:
+    elsewhere = file.parent.parent / "elsewhere"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+
+
+def _fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def _open_to_all(file: Path) -> None:
+    file.chmod(0o666)
+
+
+@pytest.mark.parametrize("plant", [_linked, _fifo, _open_to_all])
+@pytest.mark.parametrize("name", ["identity", "last-good"])
+def test_a_planted_file_is_moved_aside(
+    state: StateDir, core: MemoryCore, name: str, plant: Callable[[Path], None]
+) -> None:
+    """A link, a FIFO without a writer (reading it would never end) and a file that all may write are not ours."""
+    identity = an_identity(core)
+    state.save_identity(identity)
+    state.save_last_good(core.sealed(3))
+    plant(state.path / name)
+    found = state.load_identity() if name == "identity" else state.load_last_good(identity.signing_key)
+    assert found is None
+    assert not os.path.lexists(state.path / name)
+    assert os.path.lexists(state.path / f"{name}.refused")
 
 
 def test_a_write_that_fails_leaves_the_old_file_whole(state: StateDir, core: MemoryCore) -> None:
