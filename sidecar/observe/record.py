@@ -11,6 +11,9 @@ class Record:
     time: float
     decision_id: str
     peer: str
+    """The address at the other end of the connection."""
+    address: str = ""
+    """The client's: the peer, or the one that the proxies who are trusted vouch for."""
     request_id: str = ""
     method: str = ""
     path: str = ""

@@ -4,6 +4,7 @@
 ``exchange``    one request and its response, read top to bottom
 ``gate``        the snapshot in force, as something that decides
 ``forwarding``  the head that the service gets, and the one that the caller gets back
+``origin``      where a request came from, and which hops are believed
 ``identity``    the principal as headers
 ``refusals``    a reason as a response: status, headers, problem document
 ``ids``         decision, request and trace ids from one source of randomness

@@ -29,6 +29,7 @@ from .forwarding import ForwardedHead, connection_options, forward_request, resp
 from .gate import Gate
 from .identity import UnsafeClaim
 from .ids import Ids
+from .origin import Forwarding
 from .pool import Pool
 from .refusals import Refusal, answer, refusal_of
 
@@ -61,6 +62,7 @@ class Shared:
     clock: Callable[[], float]
     ids: Ids
     load: Load = field(default_factory=Load)
+    forwarding: Forwarding = field(default_factory=Forwarding)
 
 
 class Exchange:
@@ -70,7 +72,7 @@ class Exchange:
         self._shared = shared
         self._down = downstream
         self._peer = peer
-        self._record = Record(shared.clock(), shared.ids.decision_id(), peer)
+        self._record = Record(shared.clock(), shared.ids.decision_id(), peer, peer)
         self._patience = trio.CancelScope()
         self._upstream: ClientConnection | None = None
         self._upload_fault: Exception | None = None
@@ -112,6 +114,8 @@ class Exchange:
     def _judge(self, head: RequestHead, options: frozenset[bytes]) -> ForwardedHead | Refusal:
         """Everything between the head received and the head sent; the one place where a request is let through."""
         shared, record = self._shared, self._record
+        origin = shared.forwarding.origin(self._peer, head.host or shared.authority, head.headers)
+        record.address = origin.client
         if self._overdue():
             return Refusal(Reason.DRAINING)
         if shared.load.in_flight > shared.limits.in_flight:
@@ -129,7 +133,7 @@ class Exchange:
             return refusal_of(decision)
         policy = evaluator.snapshot.forward
         try:
-            sent = forward_request(head, options, decision, policy, self._peer, shared.authority, shared.ids)
+            sent = forward_request(head, options, decision, policy, origin, shared.authority, shared.ids)
         except UnsafeClaim as error:
             return Refusal(Reason.INVALID_TOKEN, str(error))
         record.request_id = sent.request_id.decode()

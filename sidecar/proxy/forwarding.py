@@ -1,8 +1,8 @@
 """Heads rewritten, each in one pass: what the service gets of the caller's, and what the caller gets back.
 
 Hop-by-hop fields end here (RFC 9110 section 7.6.1). Whatever a service may trust (``X-Auth-*``, the headers that
-the policy sets, ``X-Forwarded-*``) is removed as received and set anew, on every route and in every spelling: many
-servers read ``_`` as ``-``.
+the policy sets, ``X-Forwarded-*`` and the like) is removed as received and set anew, on every route and in every
+spelling: many servers read ``_`` as ``-``.
 """
 
 import re
@@ -19,6 +19,7 @@ from sidecar.http1.request import RequestHead
 
 from .identity import claim_headers, identity_headers
 from .ids import Ids
+from .origin import Origin
 
 HOP_BY_HOP = frozenset(
     {
@@ -40,6 +41,7 @@ _SET_HERE = frozenset(
         b"expect",
         b"x-request-id",
         b"traceparent",
+        b"forwarded",
         b"x-forwarded-for",
         b"x-forwarded-proto",
         b"x-forwarded-host",
@@ -48,6 +50,9 @@ _SET_HERE = frozenset(
 )
 _NOT_FOR_CONNECTION = frozenset({b"host", b"content-length", b"authorization", b"x-request-id"})
 _IDENTITY = b"x-auth-"
+_HOPS = b"x-forwarded-"
+_ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
+"""What services take for the truth about who is calling, beside ``X-Forwarded-*``: only a trusted proxy may say it."""
 _NAME = re.compile(TOKEN.decode())
 
 
@@ -85,7 +90,7 @@ def forward_request(
     options: frozenset[bytes],
     decision: Decision,
     policy: Forward,
-    peer: str,
+    origin: Origin,
     authority: bytes,
     ids: Ids,
 ) -> ForwardedHead:
@@ -98,18 +103,19 @@ def forward_request(
     request_id = ids.request_id(values(headers, b"x-request-id"))
     host = head.host or authority
     fields = [(b"host", host)]
+    never = _IDENTITY if origin.trusted else (_IDENTITY, _HOPS)
+    if not origin.trusted:
+        dropped |= _ALSO_HOPS
     for name, value in headers:
         plain = name.replace(b"_", b"-")
-        if plain not in dropped and name not in dropped and not plain.startswith(_IDENTITY):
+        if plain not in dropped and name not in dropped and not plain.startswith(never):
             fields.append((name, value))
     if principal is not None:
         fields += _principal_fields(principal, policy)
     fields += [
         (b"x-request-id", request_id),
         (b"traceparent", ids.traceparent(values(headers, b"traceparent"))),
-        (b"x-forwarded-for", b", ".join([*values(headers, b"x-forwarded-for"), peer.encode("ascii", "replace")])),
-        (b"x-forwarded-proto", b"http"),
-        (b"x-forwarded-host", host),
+        *origin.headers,
         (b"via", b", ".join([*values(headers, b"via"), head.version + b" sidegate"])),
     ]
     if decision.target is None:

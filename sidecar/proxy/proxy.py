@@ -18,6 +18,7 @@ from sidecar.observe.observer import Observer
 from .exchange import Exchange, Load, Shared
 from .gate import Gate
 from .ids import Ids
+from .origin import Forwarding
 from .pool import Pool
 from .refusals import Refusal, answer
 from .upstream import Upstream
@@ -38,6 +39,7 @@ class Proxy:
         observer: Observer | None = None,
         clock: Callable[[], float] = time.time,
         ids: Ids | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         timeouts, limits = timeouts or Timeouts(), limits or Limits()
         self.pool = Pool(upstream, timeouts, limits)
@@ -52,6 +54,7 @@ class Proxy:
             clock=clock,
             ids=ids or Ids(),
             load=self.load,
+            forwarding=forwarding or Forwarding(),
         )
         self._idle: dict[trio.CancelScope, bool] = {}
         self._empty = trio.Event()

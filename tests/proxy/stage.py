@@ -19,6 +19,7 @@ from sidecar.observe.record import Record
 from sidecar.observe.status import Status
 from sidecar.proxy.gate import Gate
 from sidecar.proxy.ids import Ids
+from sidecar.proxy.origin import Forwarding
 from sidecar.proxy.proxy import Proxy
 from sidecar.proxy.upstream import Upstream
 
@@ -124,6 +125,7 @@ class Stage:
     records: list[Record] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
     upstream_connections: int = 0
+    forwarding: Forwarding | None = None
     pair: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = memory_stream_pair
     """Memory streams take any write at once; lockstep streams only what is read at the same time."""
 
@@ -143,6 +145,7 @@ class Stage:
             _Watched(self),
             clock=lambda: self.now,
             ids=Ids(lambda size: next(numbers).to_bytes(size, "big")),
+            forwarding=self.forwarding,
         )
         self.service: Service = answer_ok
         self.connect: Callable[[], Awaitable[trio.abc.Stream]] = self._connect

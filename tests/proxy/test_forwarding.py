@@ -108,7 +108,7 @@ async def test_a_claim_with_control_characters_is_refused(nursery: trio.Nursery)
 
 async def test_hop_by_hop_fields_end_here(see: See) -> None:
     """Those of the RFC, and those that Connection names, in both directions."""
-    fields = b"Connection: X-Mine, keep-alive\r\nX-Mine: a\r\nKeep-Alive: 5\r\nTE: trailers\r\nUpgrade: websocket\r\n"
+    fields = b"Connection: X-Mine, keep-alive\r\nX-Mine: a\r\nKeep-Alive: 5\r\nTE: gzip\r\nUpgrade: websocket\r\n"
     proxy = b"Proxy-Authorization: x\r\nProxy-Connection: x\r\nTrailer: x\r\nX-Kept: a\r\n"
     answer = (
         b"HTTP/1.1 200 OK\r\nConnection: X-Gone\r\nX-Gone: a\r\nKeep-Alive: 5\r\nX-Kept: b\r\nContent-Length: 0\r\n\r\n"
@@ -132,7 +132,7 @@ async def test_where_it_came_from(see: See) -> None:
     came = b"X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil\r\nVia: 1.0 edge\r\n"
     sent, _ = await see(request("/public/a", kept, came))
     assert (sent.one("x-request-id"), sent.one("traceparent")) == ("abc-1", trace)
-    assert (sent.one("x-forwarded-for"), sent.one("via")) == ("1.2.3.4, 10.0.0.9", "1.0 edge, 1.1 sidegate")
+    assert (sent.one("x-forwarded-for"), sent.one("via")) == ("10.0.0.9", "1.0 edge, 1.1 sidegate")
     assert (sent.one("x-forwarded-proto"), sent.one("x-forwarded-host"), sent.one("host")) == (
         "http",
         "orders",
