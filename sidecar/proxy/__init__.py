@@ -1,7 +1,12 @@
 """One exchange from head to last byte. Decisions come from authz, bytes from http1; here they meet.
 
 ``proxy``       connections in, exchanges one after the other, drain
-``exchange``    one request and its response, read top to bottom
+``exchange``    one request: read, judged, refused or relayed, recorded; read top to bottom
+``relay``       an allowed request to the service, and the response back
+``tunnel``      an upgraded connection, bytes both ways
+``standing``    what is open for long ends when it would now be refused
+``watched``     work with something beside it that may end it
+``shared``      what all exchanges of a process share
 ``gate``        the snapshot in force, as something that decides
 ``forwarding``  the head that the service gets, and the one that the caller gets back
 ``origin``      where a request came from, and which hops are believed

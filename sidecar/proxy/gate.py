@@ -1,5 +1,7 @@
 """The snapshot in force, as something that decides. The link swaps it, an exchange pins it; there is no lock,
-because neither ever awaits in between."""
+because neither ever awaits in between. What stays open for long waits for ``changed`` and asks again, in turn."""
+
+import trio
 
 from sidecar.authz.evaluator import Evaluator
 from sidecar.contract.reasons import Reason
@@ -13,8 +15,22 @@ class Gate:
 
     def __init__(self) -> None:
         self.evaluator: Evaluator | None = None
-        self.closed_for: Reason | None = None
+        self.changed = trio.Event()
+        """Set, and replaced by another, whenever what is refused may have changed."""
+        self.turns = trio.Lock()
+        """Held by the one long-lived exchange that is asking again."""
+        self._closed_for: Reason | None = None
+
+    @property
+    def closed_for(self) -> Reason | None:
         """Set while nothing may pass although there is a snapshot: it is too old to be trusted."""
+        return self._closed_for
+
+    @closed_for.setter
+    def closed_for(self, reason: Reason | None) -> None:
+        changed, self._closed_for = reason is not self._closed_for, reason
+        if changed:
+            self._tell()
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -27,7 +43,12 @@ class Gate:
         return self.evaluator.snapshot.version if self.evaluator else None
 
     def use(self, snapshot: Snapshot) -> None:
-        """Compile ``snapshot`` and put it in force for every exchange that begins from now on. ContractError, and
-        nothing changes, if it cannot be enforced."""
+        """Compile ``snapshot`` and put it in force for every exchange that begins from now on, and for every upgrade
+        and event stream that is open. ContractError, and nothing changes, if it cannot be enforced."""
         check_policy(snapshot.forward)
         self.evaluator = Evaluator(snapshot)
+        self._tell()
+
+    def _tell(self) -> None:
+        before, self.changed = self.changed, trio.Event()
+        before.set()

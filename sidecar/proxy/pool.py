@@ -21,6 +21,7 @@ class Pool:
 
     def __init__(self, upstream: Upstream, timeouts: Timeouts, limits: Limits) -> None:
         self.open = 0
+        self._apart = 0
         self._upstream = upstream
         self._timeouts = timeouts
         self._limits = limits
@@ -43,6 +44,19 @@ class Pool:
         finally:
             await self._put(connection)
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[ClientConnection]:
+        """A new connection for one upgrade, which counts in ``open`` but not against its bound, and is not kept."""
+        self._apart += 1
+        try:
+            connection = await self._reach()
+            try:
+                yield connection
+            finally:
+                await self._close(connection)
+        finally:
+            self._apart -= 1
+
     async def _idle_one(self) -> ClientConnection | None:
         while self._idle:
             connection = self._idle.pop()
@@ -52,10 +66,13 @@ class Pool:
         return None
 
     async def _connect(self) -> ClientConnection:
-        if self.open >= self._limits.upstream_connections:
+        if self.open - self._apart >= self._limits.upstream_connections:
             if not self._idle:
                 raise UpstreamError(Reason.OVERLOADED, "too many connections to the service")
             await self._close(self._idle.pop(0))
+        return await self._reach()
+
+    async def _reach(self) -> ClientConnection:
         self.open += 1
         try:
             with trio.fail_after(self._timeouts.connect_s):

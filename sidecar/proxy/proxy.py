@@ -15,12 +15,13 @@ from sidecar.http1.limits import Limits, Timeouts
 from sidecar.http1.server import ServerConnection
 from sidecar.observe.observer import Observer
 
-from .exchange import Exchange, Load, Shared
+from .exchange import Exchange
 from .gate import Gate
 from .ids import Ids
 from .origin import Forwarding
 from .pool import Pool
 from .refusals import Refusal, answer
+from .shared import Load, Shared
 from .upstream import Upstream
 
 FIRST_REQUEST_GRACE_S = 1.0

@@ -1,0 +1,39 @@
+"""What all exchanges of one process share, and what is going on in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sidecar.http1.limits import Limits, Timeouts
+from sidecar.observe.observer import Observer
+
+from .gate import Gate
+from .ids import Ids
+from .origin import Forwarding
+from .pool import Pool
+
+
+@dataclass(slots=True)
+class Load:
+    """What is going on in this process. ``in_flight`` counts ``tunnels`` too: the upgrades asked for or open.
+    ``draining_since`` is trio time."""
+
+    connections: int = 0
+    in_flight: int = 0
+    tunnels: int = 0
+    draining_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all exchanges share. ``clock`` is unix time."""
+
+    gate: Gate
+    pool: Pool
+    authority: bytes
+    timeouts: Timeouts
+    limits: Limits
+    observer: Observer
+    clock: Callable[[], float]
+    ids: Ids
+    load: Load = field(default_factory=Load)
+    forwarding: Forwarding = field(default_factory=Forwarding)
