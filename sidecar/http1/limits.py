@@ -10,6 +10,8 @@ from dataclasses import dataclass
 class Timeouts:
     """How long each wait may take, in seconds."""
 
+    tls_handshake_s: float = 10
+    """For a client to finish its TLS handshake, where the port speaks TLS: closed."""
     head_read_s: float = 10
     """From a request's first byte to the end of its head: 408."""
     keep_alive_idle_s: float = 75

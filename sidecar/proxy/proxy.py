@@ -4,6 +4,7 @@ A bug in one exchange ends its own connection and is logged; the others never no
 that has begun end, tells clients to go elsewhere as they are answered, and closes what is idle.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -24,8 +25,10 @@ from .refusals import Refusal, answer
 from .shared import Load, Shared
 from .upstream import Upstream
 
-FIRST_REQUEST_GRACE_S = 1.0
-"""While draining, how long a new connection may take to send the request that it was surely opened for."""
+REQUEST_GRACE_S = 1.0
+"""While draining, how long a connection may take to send a request: it may be on its way already."""
+GOODBYE_S = 1.0
+"""How long TLS's closing message may take."""
 
 
 class Proxy:
@@ -57,7 +60,8 @@ class Proxy:
             load=self.load,
             forwarding=forwarding or Forwarding(),
         )
-        self._idle: dict[trio.CancelScope, bool] = {}
+        self.failed_handshakes = 0
+        self._idle: set[trio.CancelScope] = set()
         self._empty = trio.Event()
 
     async def serve(
@@ -84,45 +88,63 @@ class Proxy:
             if self.load.connections > shared.limits.connections:
                 await self._turn_away(downstream)
                 return
-            first = True
-            while await self._wait(downstream, first) and await Exchange(shared, downstream, peer_address).run():
-                first = False
+            if not await self._shake_hands(stream):
+                return
+            while await self._wait(downstream) and await Exchange(shared, downstream, peer_address).run():
+                pass
+            await _say_goodbye(stream)
         except DisconnectedError:
             pass
         except Exception as error:  # a bug, perhaps several in a group: it may end this connection and no other
             shared.observer.bug(error)
         finally:
             self.load.connections -= 1
-            self._see_whether_empty()
+            if not self.load.connections:
+                self._empty.set()
             await downstream.aclose()
 
-    async def _wait(self, downstream: ServerConnection, first: bool) -> bool:
+    async def _shake_hands(self, stream: trio.abc.Stream) -> bool:
+        """TLS, where it is spoken; True unless that failed."""
+        if not isinstance(stream, trio.SSLStream):
+            return True
+        with trio.move_on_after(self._shared.timeouts.tls_handshake_s):
+            try:
+                await stream.do_handshake()
+            except trio.BrokenResourceError:
+                pass
+            else:
+                return True
+        self.failed_handshakes += 1
+        return False
+
+    async def _wait(self, downstream: ServerConnection) -> bool:
         """Wait for a request; False when there will be none."""
         if downstream.wire.buffer:
             return True
         with trio.CancelScope() as idle:
-            self._idle[idle] = first
+            self._idle.add(idle)
             if self.load.draining_since is not None:
-                self._shorten(idle, first)
+                self._shorten(idle)
             try:
                 return await downstream.wait_for_request()
             finally:
-                del self._idle[idle]
+                self._idle.discard(idle)
         return False
 
     async def _turn_away(self, downstream: ServerConnection) -> None:
+        if isinstance(downstream.wire.stream, trio.SSLStream):
+            return  # a handshake costs more than what it would be refused for
         refused = answer(Refusal(Reason.OVERLOADED), self._shared.ids.decision_id(), self._shared.gate.version)
         body = refused.body
         await downstream.send_head(refused.status, refused.phrase, refused.headers, len(body), close=True, first=body)
         await downstream.linger()
 
     def drain(self) -> None:
-        """Begin to end: idle connections close, each response is its connection's last. May be called again."""
+        """Begin to end: each response is its connection's last, and what stays idle closes. May be called again."""
         if self.load.draining_since is None:
             self.load.draining_since = trio.current_time()
-            for idle, first in self._idle.items():
-                self._shorten(idle, first)
-            self._see_whether_empty()
+            for idle in self._idle:
+                self._shorten(idle)
 
     async def drained(self) -> bool:
         """After ``drain``: wait until no connection is left, or ``drain_s`` have passed since; True if none is left."""
@@ -130,15 +152,20 @@ class Proxy:
         if since is None:
             raise AssertionError("drained() before drain()")
         with trio.move_on_at(since + self._shared.timeouts.drain_s):
-            await self._empty.wait()
+            while self.load.connections:
+                self._empty = trio.Event()
+                await self._empty.wait()
         return not self.load.connections
 
-    def _shorten(self, idle: trio.CancelScope, first: bool) -> None:
-        idle.deadline = trio.current_time() + (FIRST_REQUEST_GRACE_S if first else 0)
+    def _shorten(self, idle: trio.CancelScope) -> None:
+        idle.deadline = trio.current_time() + REQUEST_GRACE_S
 
-    def _see_whether_empty(self) -> None:
-        if self.load.draining_since is not None and not self.load.connections:
-            self._empty.set()
+
+async def _say_goodbye(stream: trio.abc.Stream) -> None:
+    """In TLS the end is said (RFC 8446 section 6.1), or a client may take what it got for cut short."""
+    if isinstance(stream, trio.SSLStream):
+        with trio.move_on_after(GOODBYE_S), contextlib.suppress(trio.BrokenResourceError):
+            await stream.aclose()
 
 
 def peer_address(stream: trio.SocketStream) -> str:

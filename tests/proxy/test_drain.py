@@ -44,6 +44,44 @@ async def test_a_late_connection_is_still_served(stage: Stage, autojump_clock: o
     assert await stage.proxy.drained()
 
 
+async def test_a_request_on_its_way_is_still_served(stage: Stage, autojump_clock: object) -> None:
+    """A connection that was idle when the drain began may have sent its next request already."""
+    client = stage.client()
+    await client.send(request())
+    await client.response()
+    stage.proxy.drain()
+    await trio.sleep(0.5)
+    await client.send(request())
+    head, body = await client.response()
+    assert (head.status, body, head.one("connection")) == (200, b"ok", "close")
+    assert await stage.proxy.drained()
+
+
+async def test_who_comes_to_an_empty_house_is_waited_for(stage: Stage, autojump_clock: object) -> None:
+    """Nobody was there when the drain began; the one who came then is not cut."""
+    go = trio.Event()
+
+    async def service(peer: Peer) -> None:
+        await peer.head()
+        await go.wait()
+        await peer.send(OK)
+
+    stage.service = service
+    stage.proxy.drain()
+    client = stage.client()
+    await client.send(request())
+    await trio.testing.wait_all_tasks_blocked()
+    async with trio.open_nursery() as nursery:
+
+        async def finish() -> None:
+            await trio.sleep(5)
+            go.set()
+
+        nursery.start_soon(finish)
+        assert await stage.proxy.drained()
+    assert (await client.response())[0].status == 200
+
+
 async def test_a_drain_has_an_end(stage: Stage, autojump_clock: trio.testing.MockClock) -> None:
     """After drain_s it is over, whoever is left; what comes later is 503."""
 
