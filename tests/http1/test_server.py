@@ -66,7 +66,26 @@ async def test_a_client_that_leaves_in_its_body() -> None:
         await server.receive_body()
 
 
-@pytest.mark.parametrize("raw", [b"GET /\r\n", b"hello\r\n", b"GET / HTTP/1.1\r\nA: b\n", b"\x16\x03\x01\0"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /\r\n",
+        b"hello\r\n",
+        b"GET / HTTP/1.1\r\nA: b\n",
+        b"\x16\x03\x01\0",  # TLS
+        b"\x16",
+        b"\0",
+        b" ",
+        b"\r\n\r\n",
+        b"\r\n{",
+        b'{"jsonrpc"',
+        b"<html",
+        b"SSH-2.0-OpenSSH_9\r\n",
+        b"GET\t/",
+        b"GE\xff",
+        b"PRI\r",
+    ],
+)
 async def test_a_bad_beginning_is_refused_without_waiting_for_the_end(raw: bytes) -> None:
     """HTTP/0.9, garbage and bare LF would wait for ever."""
     client, server = connection()

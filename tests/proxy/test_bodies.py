@@ -91,8 +91,8 @@ async def test_a_download_has_backpressure(nursery: trio.Nursery) -> None:
     nursery.cancel_scope.cancel()
 
 
-async def test_continue_is_said_when_the_body_is_wanted(stage: Stage) -> None:
-    """An allowed request is asked for its body; the expectation itself does not go on."""
+async def test_continue_is_said_when_the_body_is_wanted(stage: Stage, autojump_clock: object) -> None:
+    """An allowed request is asked for its body, though the service says nothing of it."""
     stage.service = upload_service
     client = stage.client()
     await client.send(post(b"Expect: 100-continue\r\n", b"Content-Length: 5\r\n"))
