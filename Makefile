@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format bench lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format bench peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -26,13 +26,17 @@ run: $(STAMP)  ## the same, left running until Ctrl-C
 	@$(BIN)/python examples/demo.py --stay $(ARGS)
 
 test: $(STAMP)  ## the whole test suite, but for what needs a Docker engine or many minutes
-	$(BIN)/python -m pytest -m "not compose and not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not compose and not slow and not peers" $(ARGS)
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 compose-test: $(STAMP)  ## compose.yml under a real Docker engine; skipped loudly without one
 	$(BIN)/python -m pytest tests/compose $(ARGS)
+
+peers: $(STAMP)  ## other people's clients and servers through a sidecar; names those that are not installed
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/peers.txt
+	$(BIN)/python -m pytest -m peers tests/peers $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, the arrows between the rooms
 	$(BIN)/ruff check .
@@ -60,6 +64,7 @@ lock: $(STAMP)  ## resolve requirements/*.txt again
 	$(COMPILE) -c requirements/dev.txt pyproject.toml --extra control -o requirements/control.txt
 	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/sidecar.txt
 	$(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
+	$(COMPILE) -c requirements/dev.txt --group peers -o requirements/peers.txt
 
 venv: $(STAMP)  ## only the virtual environment
 

@@ -92,6 +92,7 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     everything = locked("dev").items()
     for which in ("sidecar", "control", "build"):
         assert locked(which).items() <= everything
+    assert {name for name, _ in locked("peers").items() - everything} <= {"gunicorn", "uvicorn", "websockets"}
 
 
 def test_the_sidecar_stays_light() -> None:
@@ -100,7 +101,7 @@ def test_the_sidecar_stays_light() -> None:
     assert not heavy & set(locked("sidecar"))
 
 
-@pytest.mark.parametrize("which", ["sidecar", "control", "dev", "build"])
+@pytest.mark.parametrize("which", ["sidecar", "control", "dev", "build", "peers"])
 def test_the_locks_are_whole_and_name_no_place(which: str) -> None:
     """Every line has its hashes, and nothing says where the packages came from."""
     text = (ROOT / "requirements" / f"{which}.txt").read_text()
