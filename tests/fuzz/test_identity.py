@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ CREDENTIALS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> TokenEndpoint:
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenEndpoint]:
     """One without applications, so that no token is ever right."""
     directory: Path = tmp_path_factory.mktemp("data")
     database = open_database(directory)
@@ -34,7 +35,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> TokenEndpoint:
 
     applications = Applications(database, lambda: 0.0)
     tokens = AccessTokens("https://control.test", lambda: {"a": "https://a.test"}, sign, lambda: 0.0)
-    return TokenEndpoint(applications, tokens)
+    yield TokenEndpoint(applications, tokens)
+    database.close()
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
