@@ -136,9 +136,9 @@ class Demo:
 
 
 def tightened(folder: Path) -> Path:
-    """The example policy with one line changed: reading an order needs a scope that nobody has yet."""
+    """The example policy with one line changed: reading an order needs a second scope, which nobody has yet."""
     text = POLICY.read_text()
-    changed = text.replace("orders:read]", "orders:audit]", 1)
+    changed = text.replace("orders:read]", "orders:read, orders:audit]", 1)
     if changed == text:
         raise DemoError("examples/policy.yaml no longer asks for orders:read")
     before_tests = changed.split("\ntests:", 1)[0] + "\n"
@@ -224,15 +224,16 @@ def stay(demo: Demo, token: str) -> None:
     demo.narrator.step("Running until Ctrl-C")
     for name, url in demo.urls.items():
         say(f"{name:14} {url}")
-    say(f"{'control':14} {demo.operator['CONTROL_URL']}")
     credential = demo.folder / "operator"
     credential.touch(mode=0o600)
     credential.write_text(demo.operator["CONTROL_TOKEN"])
     bearer = demo.folder / "token"
     bearer.touch(mode=0o600)
     bearer.write_text(token)
+    say(f"{'control':14} {demo.operator['CONTROL_URL']}    # a status page; sign in with what is in {credential}")
+    say("In another terminal:")
     say(f"export CONTROL_URL={demo.operator['CONTROL_URL']} CONTROL_TOKEN_FILE={credential}")
-    say(f"export PATH={BIN}:$PATH    # then: control status, control push --wait ...")
+    say(f"export PATH={BIN}:$PATH    # then: control status, control push {POLICY} --wait")
     say(f'curl -H "Authorization: Bearer $(cat {bearer})" {demo.urls["web"]}/shop/orders/7')
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
