@@ -13,9 +13,11 @@ keeps control from starting is a StartError: one sentence, and no traceback.
 import fcntl
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -55,6 +57,7 @@ class StartError(Exception):
 def run(settings: Settings) -> None:
     """``control serve``: returns after an orderly end; StartError if it could not begin."""
     write_journal(settings.log_level)
+    _take_all_descriptors()
     http, push = _bind(settings)
     hold = _hold_alone(settings.data)  # before anything is read or written: what opens may already change the mesh
     mesh = _open(settings, settings.public_url or f"http://{http.shown}")
@@ -66,6 +69,13 @@ def run(settings: Settings) -> None:
         mesh.close()
         for place in push:
             place.close()
+
+
+def _take_all_descriptors() -> None:
+    """Each connection is one, and the 1024 that a shell gives are few. More is for the operator to allow."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _bind(settings: Settings) -> tuple[Bound, list[Bound]]:
@@ -143,7 +153,7 @@ def _hypercorn(http: Bound) -> Config:
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.graceful_timeout = GRACE_S
-    config.keep_alive_timeout = 15
+    config.keep_alive_timeout = 5  # Hypercorn also keeps what its client has closed for as long
     config.read_timeout = int(MAX_WAIT_S) + 15  # also runs while a long poll is being answered
     config.startup_timeout = config.shutdown_timeout = 10
     config.h2_max_concurrent_streams = 32

@@ -43,6 +43,7 @@ class Gate:
             return
         send = _with_headers(send)
         try:
+            _refuse_ambiguous(scope)
             guarded = is_guarded(scope["path"])
             if guarded:
                 scope.setdefault("state", {})["operator"] = await self._operator(scope)
@@ -88,6 +89,13 @@ async def try_credential(mesh: Mesh, attempts: Attempts, address: str, credentia
     if operator is None:
         attempts.failed(address, trio.current_time())
     return operator
+
+
+def _refuse_ambiguous(scope: Scope) -> None:
+    """RFC 9112 section 6.1: what has two lengths may be two requests to a proxy before us. Hypercorn would mend it."""
+    headers = Headers(scope=scope)
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise Refusal(400, "The length of the request is ambiguous.", headers={"Connection": "close"})
 
 
 async def _whole_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:

@@ -1,10 +1,13 @@
 """How often a secret may be tried: token buckets, one an address and one for all. In memory, bounded.
 
 A try that succeeds costs 1, one that fails costs ``FAILURE``: who knows the secret hardly meets the limit, who
-guesses meets it after twenty tries. An address that has overdrawn is refused before the secret is looked at.
+guesses meets it after twenty tries. An address that has overdrawn is refused before the secret is looked at. The
+bucket for all binds those alone that have failed within ``SUSPECT_S``: a crowd of strangers that guesses slows itself
+down, and not who has done nothing wrong.
 """
 
 import ipaddress
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -13,6 +16,7 @@ REFILL_PER_S = 100.0
 FAILURE = 100.0
 OVERALL = 25
 """The bucket for all addresses is as large as this many of one."""
+SUSPECT_S = 3600.0
 MAX_ADDRESSES = 10_000
 
 
@@ -24,6 +28,7 @@ class Bucket:
     refill_per_s: float
     level: float
     at: float
+    suspect_until: float = -math.inf
 
     def look(self, now: float) -> float:
         """The level at ``now``."""
@@ -41,7 +46,8 @@ class Attempts:
 
     def begin(self, address: str, now: float) -> float:
         """Counts one try. 0 if it may go on, else in how many seconds to come back."""
-        buckets = (self._bucket(address, now), self._everyone)
+        own = self._bucket(address, now)
+        buckets = (own, self._everyone) if now < own.suspect_until else (own,)
         waits = [(1.0 - bucket.look(now)) / bucket.refill_per_s for bucket in buckets]
         if max(waits) > 0:
             return max(waits)
@@ -51,6 +57,7 @@ class Attempts:
     def failed(self, address: str, now: float) -> None:
         """The try did not know the secret."""
         self._charge(address, FAILURE - 1.0, now)
+        self._bucket(address, now).suspect_until = now + SUSPECT_S
 
     def _charge(self, address: str, cost: float, now: float) -> None:
         for bucket in (self._bucket(address, now), self._everyone):

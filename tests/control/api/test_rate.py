@@ -30,16 +30,29 @@ def test_whoever_knows_the_secret_hardly_meets_the_limit() -> None:
     assert all(attempts.begin("192.0.2.1", n / REFILL_PER_S) == 0 for n in range(5000))
 
 
-def test_guessing_from_many_addresses_meets_the_limit_for_all() -> None:
-    """A botnet is bounded as one."""
-    attempts = Attempts(0.0)
+def _guess_from_everywhere(attempts: Attempts) -> int:
+    """Two tries each from very many addresses; how many were heard."""
     heard = 0
-    for n in range(2 * OVERALL * int(CAPACITY / FAILURE)):
+    for n in 2 * list(range(OVERALL * int(CAPACITY / FAILURE))):
         address = f"10.0.{n // 250}.{n % 250}"
         if attempts.begin(address, 0.0) == 0:
             attempts.failed(address, 0.0)
             heard += 1
-    assert heard == OVERALL * CAPACITY / FAILURE
+    return heard
+
+
+def test_guessing_from_many_addresses_meets_the_limit_for_all() -> None:
+    """A botnet is bounded as one."""
+    assert _guess_from_everywhere(Attempts(0.0)) == OVERALL * CAPACITY / FAILURE
+
+
+def test_a_botnet_does_not_lock_out_who_never_failed() -> None:
+    """Neither the operator nor an application waits because strangers guess; who failed lately waits with them."""
+    attempts = Attempts(0.0)
+    attempts.failed("192.0.2.2", 0.0)
+    _guess_from_everywhere(attempts)
+    assert attempts.begin("192.0.2.1", 0.0) == 0
+    assert attempts.begin("192.0.2.2", 0.0) > 0
 
 
 def test_memory_is_bounded() -> None:

@@ -70,6 +70,25 @@ def test_it_ends_though_someone_waits(tmp_path: Path) -> None:
         assert processes.wait("control") == 0
 
 
+def test_a_request_with_two_lengths_is_not_two_requests(tmp_path: Path) -> None:
+    """Content-Length beside Transfer-Encoding (RFC 9112 section 6.1): 400, and nothing after it is answered."""
+    ambiguous = (
+        b"POST /oauth2/token HTTP/1.1\r\nHost: c\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    )
+    smuggled = b"GET /live HTTP/1.1\r\nHost: c\r\n\r\n"
+    with Processes(tmp_path) as processes:
+        ready = processes.start("control", serve(tmp_path / "data"), READY, ENV)
+        host, port = ready[1].removeprefix("http://").split(":")
+        said = []
+        for sent in (ambiguous, ambiguous + smuggled):
+            with socket.create_connection((host, int(port)), timeout=10) as client, client.makefile("rb") as answers:
+                client.sendall(sent)
+                said.append(answers.read())
+    assert said[0].startswith(b"HTTP/1.1 400 ")
+    assert b"200" not in said[1]
+    assert said[1].count(b"HTTP/1.1 ") <= 1  # closing over what is unread, Hypercorn may lose the 400
+
+
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     """Exit 1, the address, no traceback; and nothing was made on disk."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
