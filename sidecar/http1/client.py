@@ -6,6 +6,7 @@
 Sending and receiving may run side by side: a service may answer before it has read everything.
 """
 
+import contextlib
 import select
 
 import trio
@@ -24,6 +25,8 @@ from .wire import HeadTooLongError, Wire
 
 MAX_INTERIM = 10
 """1xx responses before one final response."""
+_NO_TIME_S = 1e-9
+"""Over before anything is waited for, but not before it is tried."""
 
 
 class ClientConnection:
@@ -151,17 +154,19 @@ class ClientConnection:
             and not self.wire.buffer
         )
 
-    def gone(self) -> bool:
-        """Has the service closed this idle connection, or said something unasked? Does not wait; for streams that
-        are no sockets it cannot know and says no."""
+    async def gone(self) -> bool:
+        """Has the service closed this idle connection, or said something unasked? Does not wait. A socket shows it;
+        what TLS has received and not yet given out shows only to one who begins to read."""
         stream = self.wire.stream
-        if isinstance(stream, trio.SSLStream):
-            stream = stream.transport_stream
-        if not isinstance(stream, trio.SocketStream):
-            return False
-        poll = select.poll()
-        poll.register(stream.socket.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        if isinstance(stream, trio.SocketStream):
+            poll = select.poll()
+            poll.register(stream.socket.fileno(), select.POLLIN)
+            return bool(poll.poll(0))
+        with trio.move_on_after(_NO_TIME_S):
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.receive_some(1)
+            return True
+        return False
 
     async def _write(self, data: bytes) -> None:
         try:

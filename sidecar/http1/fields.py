@@ -17,6 +17,10 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _STRAY = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n")
 
 
+_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_PLAIN = bytes(byte if byte in _LETTERS else ord("-") for byte in range(256))
+
+
 class MalformedError(ValueError):
     """Bytes that are no HTTP/1.1 head."""
 
@@ -50,6 +54,12 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     if not _VALUE.fullmatch(value):
         raise MalformedError(f"a control character in the value of {name[:40]!r}")
     return name.lower(), value
+
+
+def plain(name: bytes) -> bytes:
+    """A lower-cased name as the most careless reader sees it: CGI (RFC 3875 section 4.1.18) and its like make one
+    character of ``-``, ``_`` and, some of them, of everything that is no letter or digit."""
+    return name.translate(_PLAIN)
 
 
 def values(headers: Headers, name: bytes) -> list[bytes]:

@@ -19,7 +19,7 @@ from .upgrade import asked_upgrade
 
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?", re.IGNORECASE)
-_HOST = re.compile(rb"(?:[A-Za-z0-9_.~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _METHOD_BEGINS = re.compile(TOKEN + rb"(?: |\Z)")
 FIRST_BYTES = 32
 """Of a request: looked at as they come, since most of what is no HTTP shows there."""
@@ -44,10 +44,10 @@ class RequestHead:
 
 def parse_request(raw: bytes, limits: Limits) -> RequestHead:
     """The request in ``raw``; RequestError if it is not exactly one."""
-    if stray(raw):
-        raise _malformed("a NUL, or a CR or LF alone")
     first, *lines = raw[:-4].split(b"\r\n")
     method, target, version = parse_request_line(first)
+    if stray(raw):
+        raise _malformed("a NUL, or a CR or LF alone")
     try:
         headers = parse_fields(lines, limits.header_count)
         framing = request_framing(headers, version)
@@ -88,7 +88,7 @@ def parse_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     method, target, major, minor = match.groups()
     if major != b"1" or minor not in b"01":
         raise RequestError(Reason.UNSUPPORTED_VERSION, "neither HTTP/1.1 nor HTTP/1.0")
-    if method in _REFUSED_METHODS:
+    if method.upper() in _REFUSED_METHODS:  # methods have case (RFC 9110 section 9.1), but not in every service
         raise _malformed(f"the method {method.decode()}")
     return method, target, b"1." + minor
 

@@ -65,7 +65,7 @@ class ServerConnection:
         if raw is None:
             return None
         if raw.find(b"\r\n") > limits.request_line_bytes:
-            raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
+            self._inspect(bytearray(raw), 0)
         head = parse_request(raw, limits)
         if isinstance(head.framing, int) and limits.body_bytes is not None and head.framing > limits.body_bytes:
             raise RequestError(Reason.BODY_TOO_LARGE, f"a body of {head.framing} bytes announced")
@@ -85,16 +85,24 @@ class ServerConnection:
             del buffer[:2]
 
     def _inspect(self, buffer: bytearray, seen: int) -> None:
-        """Refuse early what can only get worse."""
-        if seen < FIRST_BYTES:
-            check_beginning(buffer)
-        if stray(buffer, max(0, seen - 1), self._limits.head_bytes, whole=False):
-            raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
-        line_end = buffer.find(b"\r\n", 0, self._limits.request_line_bytes + 2)
-        if line_end < 0 and len(buffer) > self._limits.request_line_bytes + 1:
-            raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
-        if line_end >= max(0, seen - 1):
+        """Refuse early what can only get worse. The fault that stands first counts, so that the answer does not depend
+        on how the bytes arrived."""
+        start, line_limit = max(0, seen - 1), self._limits.request_line_bytes
+        line_end = buffer.find(b"\r\n", 0, line_limit + 2)
+        if line_end < 0:
+            if seen < FIRST_BYTES:
+                check_beginning(buffer)
+            self._refuse_stray(buffer, start, line_limit + 2)
+            if len(buffer) >= line_limit + 2:
+                raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
+            return
+        if line_end >= start:
             parse_request_line(bytes(buffer[:line_end]))
+        self._refuse_stray(buffer, start, self._limits.head_bytes)
+
+    def _refuse_stray(self, buffer: bytearray, start: int, end: int) -> None:
+        if stray(buffer, start, end, whole=False):
+            raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
 
     async def wait_until_gone(self) -> None:
         """Return when the client has closed its side; not before, and not if it sends more requests first."""

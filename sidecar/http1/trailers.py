@@ -6,7 +6,7 @@ somebody is never passes here, in any spelling; nor does one that was not announ
 
 import re
 
-from .fields import TOKEN, Headers, tokens
+from .fields import TOKEN, Headers, plain, tokens
 
 _NAME = re.compile(TOKEN)
 _NEVER = frozenset(
@@ -37,5 +37,5 @@ def passable(trailers: Headers, announced: tuple[bytes, ...]) -> Headers:
 
 
 def _may_pass(name: bytes) -> bool:
-    plain = name.replace(b"_", b"-")
-    return bool(_NAME.fullmatch(name)) and plain not in _NEVER and not plain.startswith(_NEVER_BEGINS)
+    read = plain(name)
+    return bool(_NAME.fullmatch(name)) and read not in _NEVER and not read.startswith(_NEVER_BEGINS)

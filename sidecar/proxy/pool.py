@@ -60,7 +60,7 @@ class Pool:
     async def _idle_one(self) -> ClientConnection | None:
         while self._idle:
             connection = self._idle.pop()
-            if not self._expired(connection) and not connection.gone():
+            if not self._expired(connection) and not await connection.gone():
                 return connection
             await self._close(connection)
         return None

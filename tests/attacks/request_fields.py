@@ -1,0 +1,130 @@
+"""Header lines that two readers would read in two ways (RFC 9112 section 5), and Host (section 3.2)."""
+
+from .attack import HOST, MALFORMED, PASSED, Attack, Attacks, forwarded, get, post
+
+
+def _host(line: bytes) -> bytes:
+    return get(host=line)
+
+
+def _raw(rest: bytes) -> bytes:
+    return b"GET /public/a HTTP/1.1\r\n" + rest
+
+
+_LINES = {
+    "CR in a value": get(b"A: b\rC: d"),
+    "CR hides a header": get(b"A: b\rTransfer-Encoding: chunked"),
+    "LF ends a line": _raw(HOST + b"A: b\nC: d\r\n\r\n"),
+    "LF hides a length": post(b"A: b\nContent-Length: 5", body=b"hello"),
+    "LF ends the head": _raw(HOST + b"A: b\r\n\n"),
+    "LF CR LF ends the head": _raw(HOST + b"A: b\n\r\n"),
+    "CR CR LF": _raw(HOST + b"A: b\r\r\n\r\n"),
+    "CR CR LF ends the head": _raw(HOST + b"A: b\r\n\r\r\n"),
+    "LF CR for CR LF": _raw(HOST + b"A: b\n\rC: d\r\n\r\n"),
+    "only CRs": b"GET /public/a HTTP/1.1\rHost: orders\r\r",
+    "NUL in a value": get(b"A: b\0c"),
+    "NUL in a name": get(b"A\0B: c"),
+    "NUL after a length": post(b"Content-Length: 5\0", body=b"hello"),
+    "NUL between headers": _raw(HOST + b"\0\r\n\r\n"),
+    "fold": get(b"A: b", b" c"),
+    "fold with a tab": get(b"A: b", b"\tc"),
+    "fold hides a length": post(b"A: b", b" Content-Length: 5", body=b"hello"),
+    "fold continues a coding": post(b"Transfer-Encoding:", b" chunked", body=b"0\r\n\r\n"),
+    "fold of nothing": get(b"A: b", b" "),
+    "fold before the first field": _raw(b" A: b\r\n" + HOST + b"\r\n"),
+    "first field indented": _raw(b" " + HOST + b"\r\n"),
+    "last line of spaces": _raw(HOST + b"  \r\n\r\n"),
+    "space before colon": get(b"A : b"),
+    "tab before colon": get(b"A\t: b"),
+    "space before colon of a length": post(b"Content-Length : 5", body=b"hello"),
+    "space before colon of a coding": post(b"Transfer-Encoding : chunked", body=b"0\r\n\r\n"),
+    "space before colon of an identity": get(b"X-Auth-Subject : boss"),
+    "space within a name": get(b"Transfer Encoding: chunked"),
+    "no colon": get(b"Transfer-Encoding chunked"),
+    "only a name": get(b"A"),
+    "empty name": get(b": b"),
+    "only a colon": get(b":"),
+    "vertical tab in a name": get(b"A\x0bB: c"),
+    "vertical tab in a value": get(b"A: b\x0bc"),
+    "form feed in a value": get(b"A: b\x0cc"),
+    "form feed before a coding": post(b"\x0cTransfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    "escape in a value": get(b"A: \x1b[2J"),
+    "backspace in a value": get(b"A: b\x08"),
+    "DEL in a value": get(b"A: b\x7f"),
+    "DEL in a name": get(b"A\x7f: b"),
+    "name beyond ASCII": get(b"A\xff: b"),
+    "Kelvin sign in a name": get("X-Auth-To\u212aen: b".encode()),
+    "long s in a name": get("Ho\u017ft: evil".encode()),
+    "slash in a name": get(b"A/B: c"),
+    "bracket in a name": get(b"A[B]: c"),
+    "brace in a name": get(b"{A}: c"),
+    "at in a name": get(b"@A: c"),
+    "quote in a name": get(b'"A": c'),
+    "parenthesis in a name": get(b"(A): c"),
+    "comma in a name": get(b"A,B: c"),
+    "equals in a name": get(b"A=B: c"),
+    "semicolon in a name": get(b"A;B: c"),
+    "backslash in a name": get(b"A\\B: c"),
+    "request line as a field": _raw(HOST + b"GET /admin/x HTTP/1.1\r\n\r\n"),
+}
+_HOSTS = {
+    "none": _host(b""),
+    "two": _host(HOST + b"Host: evil\r\n"),
+    "two alike": _host(HOST + HOST),
+    "two, one in HTTP/1.0": get(version=b"1.0", host=HOST + b"Host: evil\r\n"),
+    "two in two cases": _host(HOST + b"hOsT: evil\r\n"),
+    "empty": _host(b"Host:\r\n"),
+    "empty in HTTP/1.0": get(version=b"1.0", host=b"Host:\r\n"),
+    "only spaces": _host(b"Host:   \r\n"),
+    "empty, then one": _host(b"Host:\r\n" + HOST),
+    "path": _host(b"Host: orders/x\r\n"),
+    "URL": _host(b"Host: http://orders\r\n"),
+    "query": _host(b"Host: orders?x\r\n"),
+    "fragment": _host(b"Host: orders#x\r\n"),
+    "list": _host(b"Host: orders, evil\r\n"),
+    "list without space": _host(b"Host: orders,evil\r\n"),
+    "user": _host(b"Host: u@orders\r\n"),
+    "space": _host(b"Host: orders evil\r\n"),
+    "tab": _host(b"Host: orders\tevil\r\n"),
+    "quotes": _host(b'Host: "orders"\r\n'),
+    "script": _host(b"Host: <script>\r\n"),
+    "backslash": _host(b"Host: orders\\evil\r\n"),
+    "beyond ASCII": _host(b"Host: orders\xc3\xa9\r\n"),
+    "escaped CRLF": _host(b"Host: orders%0d%0aX-Auth-Subject:%20boss\r\n"),
+    "escaped slash": _host(b"Host: orders%2fx\r\n"),
+    "only a port": _host(b"Host: :80\r\n"),
+    "empty port": _host(b"Host: orders:\r\n"),
+    "port with letters": _host(b"Host: orders:80a\r\n"),
+    "port too long": _host(b"Host: orders:123456\r\n"),
+    "port with a sign": _host(b"Host: orders:+80\r\n"),
+    "two ports": _host(b"Host: orders:80:81\r\n"),
+    "open bracket": _host(b"Host: [::1\r\n"),
+    "bracket and more": _host(b"Host: [::1]evil\r\n"),
+    "brackets of a name": _host(b"Host: [orders]\r\n"),
+    "space before colon": _host(HOST + b"Host : evil\r\n"),
+    "folded": _host(b"Host: orders\r\n evil\r\n"),
+    "not the URL's": get(target=b"http://orders/public/a", host=b"Host: evil\r\n"),
+    "not the URL's port": get(target=b"http://orders/public/a", host=b"Host: orders:80\r\n"),
+    "with a dot, not the URL's": get(target=b"http://orders./public/a"),
+}
+_MANY = [b"A: b"] * 100
+
+ATTACKS: Attacks = {
+    **{name: Attack(sent, (MALFORMED,)) for name, sent in _LINES.items()},
+    **{f"Host: {name}": Attack(sent, (MALFORMED,)) for name, sent in _HOSTS.items()},
+    "101 fields": Attack(get(*_MANY), ((431, "head_too_large"),)),
+    "a field over the limit": Attack(get(b"A: " + b"b" * 65_536), ((431, "head_too_large"),)),
+    "a name over the limit": Attack(get(b"A" * 65_536 + b": b"), ((431, "head_too_large"),)),
+    "a head without end": Attack(get()[:-2] + b"A: b\r\n" * 20_000, ((431, "head_too_large"),)),
+    "a line over the limit": Attack(get(target=b"/public/" + b"a" * 8200), ((414, "uri_too_long"),)),
+    "a line without end": Attack(b"GET /" + b"a" * 100_000, ((414, "uri_too_long"),)),
+    "a method without end": Attack(b"A" * 100_000, ((414, "uri_too_long"),)),
+    "100 fields pass": Attack(get(*_MANY[1:]), (PASSED,), (forwarded("GET /public/a", *["a: b"] * 99),), closes=False),
+    "whitespace around a value is no part of it": Attack(
+        get(b"A: \t b \t"), (PASSED,), (forwarded("GET /public/a", "a: b"),), closes=False
+    ),
+    "bytes beyond ASCII in a value are opaque": Attack(
+        get(b"A: \xc3\xa9\x85\xa0"), (PASSED,), (forwarded("GET /public/a", "a: Ã©\x85\xa0"),), closes=False
+    ),
+    "an empty value": Attack(get(b"A:"), (PASSED,), (forwarded("GET /public/a", "a: "),), closes=False),
+}
