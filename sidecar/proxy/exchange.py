@@ -163,6 +163,8 @@ class Exchange:
                 return await self._refuse(understood, Refusal(error.reason, error.detail))
             return await self._cut(error.reason, error.detail)
         except EndedError as error:
+            if not down.responding:
+                return await self._refuse(permit.head, Refusal(Reason(error.reason), error.detail))
             return await self._cut(error.reason, error.detail)
         if down.request_finished and not relay.last:
             return True

@@ -29,7 +29,7 @@ from sidecar.observe.record import Record
 
 from .forwarding import ForwardedHead, response_headers
 from .shared import Shared
-from .standing import until_withdrawn
+from .standing import check_permitted, until_withdrawn
 from .tunnel import Tunnel
 from .watched import EndedError, Fault, watched
 
@@ -151,6 +151,8 @@ class Relay:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the response head came too late")
         self._patience.deadline = math.inf
         record.upstream_ms = (trio.current_time() - self._began) * 1000
+        if response.switching or _is_event_stream(response):
+            check_permitted(self._shared.gate, self._permit.facts, self._shared.clock())
         record.status, record.reason, record.detail = response.status, Reason.ALLOWED, ""
         if response.switching:
             await self._switch(connection, response)

@@ -1,8 +1,8 @@
 """A permission that has to last: upgrades and event streams end when a request like theirs would now be refused.
 
-Asked again when a snapshot comes into force, when the gate is shut, and when the token expires. One exchange is asked
-after the other, with a turn of the loop between two, so that ten thousand open tunnels hold no request up when a
-snapshot comes.
+Asked again before they begin, when a snapshot comes into force, when the gate is shut, and when the token expires. One
+exchange is asked after the other, with a turn of the loop between two, so that ten thousand open tunnels hold no
+request up when a snapshot comes.
 """
 
 import math
@@ -30,6 +30,13 @@ async def until_withdrawn(gate: Gate, facts: RequestFacts, clock: Callable[[], f
             return verdict
         with trio.move_on_after(verdict):
             await changed.wait()
+
+
+def check_permitted(gate: Gate, facts: RequestFacts, now: float) -> None:
+    """EndedError if ``facts`` would be refused now, although they were allowed before."""
+    verdict = _verdict(gate, facts, now)
+    if isinstance(verdict, EndedError):
+        raise verdict
 
 
 def _verdict(gate: Gate, facts: RequestFacts, now: float) -> EndedError | float:
