@@ -2,7 +2,7 @@
 
 Hop-by-hop fields end here (RFC 9110 section 7.6.1). Whatever a service may trust (``X-Auth-*``, the headers that
 the policy sets, ``X-Forwarded-*`` and the like) is removed as received and set anew, on every route and in every
-spelling: many servers read ``_`` as ``-``.
+spelling: many servers read ``_`` as ``-``, and some read any odd character so.
 """
 
 import re
@@ -14,7 +14,7 @@ from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Forward
 from sidecar.contract.strict import ContractError
 from sidecar.http1.errors import RequestError
-from sidecar.http1.fields import TOKEN, Headers, tokens, values
+from sidecar.http1.fields import TOKEN, Headers, plain, tokens, values
 from sidecar.http1.request import RequestHead
 
 from .identity import claim_headers, identity_headers
@@ -49,11 +49,11 @@ _SET_HERE = frozenset(
         b"via",
     }
 )
-_NOT_FOR_CONNECTION = frozenset({b"host", b"content-length", b"authorization", b"x-request-id"})
 _IDENTITY = b"x-auth-"
 _HOPS = b"x-forwarded-"
 _ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
 """What services take for the truth about who is calling, beside ``X-Forwarded-*``: only a trusted proxy may say it."""
+_NOT_FOR_CONNECTION = _SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
 
 
@@ -70,8 +70,8 @@ class ForwardedHead:
 def check_policy(policy: Forward) -> None:
     """ContractError if the policy sets a header that is none, or one that is set or removed here."""
     for name, _ in policy.headers:
-        plain = name.lower().replace("_", "-").encode("ascii", "replace")
-        reserved = plain in HOP_BY_HOP | _SET_HERE | {b"authorization"} or plain.startswith(_IDENTITY)
+        read = plain(name.lower().encode("ascii", "replace"))
+        reserved = read in HOP_BY_HOP | _SET_HERE | {b"authorization"} or read.startswith(_IDENTITY)
         if reserved or not _NAME.fullmatch(name):
             raise ContractError("bad_forward", f"forward.headers: {name[:40]!r} cannot be set by a policy")
 
@@ -81,7 +81,8 @@ def connection_options(head: RequestHead) -> frozenset[bytes]:
     service rely on, since an intermediary could be made to lose it so."""
     options = frozenset(tokens(head.headers, b"connection"))
     for option in options:
-        if option in _NOT_FOR_CONNECTION or option.replace(b"_", b"-").startswith(_IDENTITY):
+        read = plain(option)
+        if read in _NOT_FOR_CONNECTION or read.startswith((_IDENTITY, _HOPS)):
             raise RequestError(Reason.MALFORMED_REQUEST, f"Connection names {option[:40]!r}")
     return options
 
@@ -108,8 +109,8 @@ def forward_request(
     if not origin.trusted:
         dropped |= _ALSO_HOPS
     for name, value in headers:
-        plain = name.replace(b"_", b"-")
-        if plain not in dropped and name not in dropped and not plain.startswith(never):
+        read = plain(name)
+        if read not in dropped and name not in dropped and not read.startswith(never):
             fields.append((name, value))
     if principal is not None:
         fields += _principal_fields(principal, policy)
@@ -125,7 +126,7 @@ def forward_request(
 
 
 def _policy_names(policy: Forward) -> frozenset[bytes]:
-    return frozenset(name.lower().replace("_", "-").encode("ascii") for name, _ in policy.headers)
+    return frozenset(plain(name.lower().encode("ascii")) for name, _ in policy.headers)
 
 
 def _principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes, bytes]]:
