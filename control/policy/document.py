@@ -29,6 +29,7 @@ _DECIMAL = re.compile(r"[-+]?[0-9]{1,20}\.[0-9]{1,20}([eE][-+]?[0-9]{1,2})?\Z")
 _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_CREDENTIAL = "CONTROL_TOKEN"
 
 
 @dataclass(slots=True)
@@ -202,6 +203,8 @@ class _Reading:
             elif not found[2] or not _NAME.match(name):
                 told = f"{quoted(found[0])} is no reference: write ${{NAME}}, or $${{ for the two characters themselves"
                 self._document.problem(path, told)
+            elif name == _CREDENTIAL:
+                self._document.problem(path, f"{name} is the operator credential and belongs in no policy")
             else:
                 yield self._referred(name, path)
         yield text[end:]

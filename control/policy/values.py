@@ -24,6 +24,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
 MAX_STEPS = 8
+OWN_VARIABLES = "CONTROL_"
+"""How the names of control's own settings begin; one of them is the operator credential."""
 
 _OURS = ("x-auth-", "x_auth_", "proxy-")
 _TAKEN = frozenset(
@@ -188,6 +190,8 @@ def variable(value: Any) -> str:
     word = text(value)
     if not _VARIABLE.match(word):
         raise said(f"{quoted(word)} is no name of an environment variable")
+    if word.startswith(OWN_VARIABLES):
+        raise said(f"{word} is control's own: it must not travel to sidecars as a key")
     return word
 
 

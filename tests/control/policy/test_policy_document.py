@@ -80,6 +80,7 @@ def test_nesting_within_the_bound_is_read() -> None:
         ("${A-B}", "is no reference"),
         ("${", "is no reference"),
         ("${NOPE}", "the environment variable NOPE is not set"),
+        ("${CONTROL_TOKEN}", "belongs in no policy"),
     ],
 )
 def test_what_readers_of_yaml_disagree_about_is_a_problem_on_its_line(value: str, told: str) -> None:

@@ -88,6 +88,7 @@ def test_a_secret_is_named_and_not_read() -> None:
         (outside("jwks: {pem: hello}"), "no PEM block"),
         (outside("jwks: {inline: text}"), "must be a mapping, not text"),
         (outside("jwks: {secret: {env: a-b}}"), "no name of an environment variable"),
+        (outside("jwks: {secret: {env: CONTROL_TOKEN}}"), "control's own"),
         (outside("jwks: {file: partner.json}, algorithms: [none]"), "'none' is never accepted"),
         (outside("jwks: {file: partner.json}, algorithms: [ES265]"), "did you mean 'ES256'?"),
         (outside("jwks: {file: partner.json}, algorithms: [ES256, HS256]"), "HS256 is for a shared secret"),
