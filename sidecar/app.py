@@ -2,9 +2,10 @@
 
     run_sidecar
       |- access log                 (observe)
-      |- admin endpoint             (observe)
+      |- admin endpoint             (observe), or, in one of several workers, the channel to the parent
       |- link to control            (link), or a snapshot file instead of it
-      |- listeners -> exchanges     (proxy)
+      |- certificate                (watched, where the port speaks TLS)
+      |- door -> exchanges          (proxy)
       `- the end: SIGTERM, SIGINT or POST /drain
 
 The last-good snapshot is in force before the first connection is accepted. At the end readiness goes first, then
@@ -12,192 +13,188 @@ what waits to be accepted is accepted, then the port closes, then exchanges unde
 """
 
 import logging
-import os
-import random
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import trio
 
-from . import __version__
-from .contract.envelope import Sealed
-from .contract.join import parse_join_token
-from .contract.snapshot import Snapshot
-from .contract.strict import ContractError
-from .link import Link, LinkSettings, LinkStatus, StateDir
+from .certificate import Certificate
+from .door import Door, DoorError, open_sockets, url
+from .enrolment import StartError, first_snapshot
+from .life import Life
 from .network import wait_until_isolated
-from .observe.accesslog import AccessLog
+from .observe.accesslog import AccessLog, Sink
 from .observe.admin import Admin
 from .observe.journal import write_journal
 from .observe.metrics import Metrics
 from .observe.observer import Observer
-from .observe.status import Source, Status
+from .observe.pages import OwnPages, Pages
+from .observe.status import Status
 from .proxy.gate import Gate
+from .proxy.origin import Forwarding
 from .proxy.proxy import Proxy, peer_address
 from .proxy.upstream import upstream
-from .settings import Settings, address
-from .snapshots import read_snapshot_file
+from .settings import Settings, SettingsError
 from .staleness import Staleness
 
-BACKLOG = 1024
 ACCEPT_GRACE_S = 0.1
-"""How long a draining sidecar goes on accepting what the kernel has already queued."""
+"""How long a draining sidecar goes on accepting as ever, for those who have not heard yet that it is not ready."""
 
 _log = logging.getLogger("sidecar")
 
 
-class StartError(Exception):
-    """The sidecar cannot begin, or not go on. The text says why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a running sidecar can be reached, as URLs."""
+class Place:
+    """Where a data plane stands: where its callers come in, who asks it how it is, and which worker it is (0: the
+    only one)."""
 
-    listen: str
-    admin: str
+    sockets: Sequence[socket.socket]
+    answer: Callable[[Pages], Awaitable[None]]
+    sink: Sink = sys.stdout
+    number: int = 0
 
 
 def run(settings: Settings) -> int:
-    """``sidecar run``: the exit code. 0 after an orderly end; 1 if it could not begin or exchanges had to be cut."""
+    """``sidecar run`` with one process: the exit code. 0 after an orderly end; 1 if it could not begin or go on, or
+    exchanges had to be cut; 2 if a setting cannot be used."""
     write_journal()
-    whole = False
+    return told(partial(trio.run, _run_alone, settings))
+
+
+def told(work: Callable[[], int]) -> int:
+    """The exit code of ``work``, and one sentence for people if it ends with an error that is theirs to mend."""
     try:
-        whole = trio.run(_run_until_told, settings)
-    except* StartError as errors:
+        return work()
+    except* (StartError, DoorError) as errors:
         print(f"sidecar: {_first(errors)}", file=sys.stderr)
-    return 0 if whole else 1
+        code = 1
+    except* SettingsError as errors:
+        print(f"sidecar: {_first(errors)}", file=sys.stderr)
+        code = 2
+    return code
 
 
-def _first(group: BaseExceptionGroup[StartError]) -> BaseException:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
-async def _run_until_told(settings: Settings) -> bool:
-    end = trio.Event()
+async def _run_alone(settings: Settings) -> int:
+    life = Life()
+    callers = open_sockets("listen", settings.listen)
+    operators = open_sockets("admin", settings.admin)
+    scheme = "https" if settings.tls_cert else "http"
+
+    async def answer(pages: Pages) -> None:
+        async with trio.open_nursery() as desk:
+            await Door(operators).serve(Admin(pages).handle, desk)
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_listen_for_signals, end)
-        whole = await run_sidecar(settings, end, partial(_announce, settings.service))
+        await nursery.start(life.listen)
+        nursery.start_soon(leave_when_isolated)
+        announce = partial(say_ready, settings.service, url(callers[0], scheme), url(operators[0]))
+        whole = await run_sidecar(settings, life, Place(callers, answer), announce)
         nursery.cancel_scope.cancel()
-    return whole
+    return 0 if whole else 1
 
 
-def _announce(service: str, where: Addresses) -> None:
-    print(f"sidecar ready: {service} listen {where.listen} admin {where.admin}", file=sys.stderr, flush=True)
+def say_ready(service: str, listen: str, admin: str) -> None:
+    """The line that everybody waits for."""
+    print(f"sidecar ready: {service} listen {listen} admin {admin}", file=sys.stderr, flush=True)
 
 
-async def _listen_for_signals(end: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            if end.is_set():
-                raise StartError("told twice to stop: exchanges under way were cut")
-            end.set()
+async def leave_when_isolated() -> None:
+    """StartError once the network has gone away under us."""
+    await wait_until_isolated()
+    raise StartError("only the loopback interface is left: the container whose network this shared is gone; exiting")
 
 
-async def run_sidecar(settings: Settings, end: trio.Event, started: Callable[[Addresses], None]) -> bool:
-    """One sidecar from start to drained; True if every exchange could finish. ``end`` begins the drain."""
+async def run_sidecar(settings: Settings, life: Life, place: Place, started: Callable[[], None]) -> bool:
+    """One data plane from start to drained; True if every exchange could finish."""
     gate, status = Gate(), Status(settings.service, since=time.time())
-    metrics, access_log = Metrics(status, time.time), AccessLog(sys.stdout)
-    proxy = Proxy(gate, upstream(settings.upstream), settings.timeouts, settings.limits, Observer(access_log, metrics))
-    metrics.gauge("sidegate_connections", "Connections of callers", lambda: proxy.load.connections)
-    metrics.gauge("sidegate_in_flight", "Exchanges under way", lambda: proxy.load.in_flight)
-    metrics.gauge("sidegate_upstream_connections", "Connections to the service", lambda: proxy.pool.open)
-    link = await _first_snapshot(settings, gate, status)
-    callers = await _listeners("listen", settings.listen)
-    operators = await _listeners("admin", settings.admin)
+    metrics, access_log = Metrics(status, time.time), AccessLog(place.sink)
+    certificate = await _certificate(settings)
+    forwarding = Forwarding(settings.trusted_proxies, settings.forwarded, b"https" if certificate else b"http")
+    proxy = Proxy(
+        *(gate, upstream(settings.upstream), settings.timeouts, settings.limits, Observer(access_log, metrics)),
+        forwarding=forwarding,
+    )
+    _show(metrics, proxy, certificate)
+    status.certificate = certificate
+    link = await first_snapshot(settings, gate, status, place.number)
+    door = Door(place.sockets)
+
+    async def accepted(stream: trio.SocketStream) -> None:
+        peer = peer_address(stream)
+        await proxy.handle(certificate.secure(stream) if certificate else stream, peer)
+
     async with trio.open_nursery() as nursery:
         nursery.start_soon(access_log.run)
-        nursery.start_soon(_leave_when_isolated)
-        nursery.start_soon(Admin(status, metrics, end.set, time.time).serve, operators)
+        nursery.start_soon(place.answer, OwnPages(status, metrics, life.drain.set, time.time))
+        if certificate is not None:
+            life.on_reload(certificate.reload)
+            nursery.start_soon(certificate.watch)
         if link is not None:
             nursery.start_soon(link.run)
             if settings.max_staleness_s is not None:
-                nursery.start_soon(_staleness(settings, settings.max_staleness_s, gate, status, link).run)
-        accepting = trio.CancelScope()
-        nursery.start_soon(_accept, proxy, callers, nursery, accepting)
-        started(Addresses(_url(callers), _url(operators)))
-        await end.wait()
+                last_good, heard = settings.state_dir / "last-good", lambda: link.status.last_contact
+                bound = Staleness(settings.max_staleness_s, gate, status, last_good, heard, time.time)
+                nursery.start_soon(bound.run)
+        nursery.start_soon(door.serve, accepted, nursery)
+        started()
+        await life.drain.wait()
         status.draining = True
-        proxy.drain()
-        await trio.sleep(ACCEPT_GRACE_S)
-        accepting.cancel()
-        whole = await proxy.drained()
-        _log.info("drained" if whole else f"drained: {proxy.load.in_flight} exchanges had to be cut")
+        whole = await _drain(proxy, life, door)
         nursery.cancel_scope.cancel()
     await proxy.pool.aclose()
     return whole
 
 
-async def _accept(
-    proxy: Proxy, listeners: list[trio.SocketListener], exchanges: trio.Nursery, accepting: trio.CancelScope
-) -> None:
-    async def accepted(stream: trio.SocketStream) -> None:
-        await proxy.handle(stream, peer_address(stream))
-
-    with accepting:  # ends the accepting, not what was accepted
-        await trio.serve_listeners(accepted, listeners, handler_nursery=exchanges)
-
-
-async def _leave_when_isolated() -> None:
-    await wait_until_isolated()
-    raise StartError("only the loopback interface is left: the container whose network this shared is gone; exiting")
-
-
-def _staleness(settings: Settings, bound_s: float, gate: Gate, status: Status, link: Link) -> Staleness:
-    last_good = settings.state_dir / "last-good"
-    return Staleness(bound_s, gate, status, last_good, lambda: link.status.last_contact, time.time)
-
-
-async def _first_snapshot(settings: Settings, gate: Gate, status: Status) -> Link | None:
-    """Puts a snapshot in force if there is one, and gives the link that will bring the next ones."""
-    if settings.snapshot is not None:
-        snapshot = await trio.to_thread.run_sync(read_snapshot_file, settings.snapshot, settings.service)
-        gate.use(snapshot)
-        status.use(snapshot, "file")
+async def _certificate(settings: Settings) -> Certificate | None:
+    if settings.tls_cert is None or settings.tls_key is None:
         return None
-    try:
-        link = _link(settings, gate, status)
-        await link.restore()
-    except ContractError as error:
-        raise StartError(str(error)) from error
-    except OSError as error:
-        raise StartError(f"state_dir {settings.state_dir}: {error.strerror}") from error
-    return link
+    return await trio.to_thread.run_sync(Certificate, settings.tls_cert, settings.tls_key)
 
 
-def _link(settings: Settings, gate: Gate, status: Status) -> Link:
-    token = parse_join_token(settings.join_token) if settings.join_token else None
-    facts = LinkSettings(settings.service, settings.control, socket.gethostname(), f"sidegate/{__version__}", token)
-
-    def apply(snapshot: Snapshot, _sealed: Sealed, source: str) -> None:
-        gate.use(snapshot)
-        kind: Source = "last-good" if source == "last_good" else "control"
-        status.use(snapshot, kind)
-
-    def on_status(said: LinkStatus) -> None:
-        status.control(said.state == "connected", time.time(), said.error or said.last_nack)
-
-    state = StateDir(settings.state_dir, settings.service)
-    return Link(facts, state, apply, now=time.time, rng=random.Random(), on_status=on_status)  # noqa: S311  # jitter
+def _show(metrics: Metrics, proxy: Proxy, certificate: Certificate | None) -> None:
+    load = proxy.load
+    metrics.gauge("sidegate_connections", "Connections of callers", lambda: load.connections)
+    metrics.gauge("sidegate_in_flight", "Exchanges under way", lambda: load.in_flight)
+    metrics.gauge("sidegate_upstream_connections", "Connections to the service", lambda: proxy.pool.open)
+    if certificate is not None:
+        name = "sidegate_certificate_expires_timestamp_seconds"
+        metrics.gauge(name, "When the port's certificate expires", lambda: certificate.expires_at)
+        failing = "1 while the certificate's files cannot be used"
+        metrics.gauge("sidegate_certificate_failing", failing, lambda: bool(certificate.error))
+        handshakes = "TLS handshakes that failed since the start"
+        metrics.gauge("sidegate_tls_handshakes_failed", handshakes, lambda: proxy.failed_handshakes)
 
 
-async def _listeners(name: str, text: str) -> list[trio.SocketListener]:
-    host, port = address(text)
-    try:
-        return list(await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG))
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise StartError(f"{name} {text}: {why}; choose another address with --{name}") from error
+async def _drain(proxy: Proxy, life: Life, door: Door) -> bool:
+    """From the first sign of the end to the last: True if every exchange could finish."""
+    async with trio.open_nursery() as nursery:
 
+        async def cut() -> None:
+            await life.cut.wait()
+            nursery.cancel_scope.cancel()
 
-def _url(listeners: list[trio.SocketListener]) -> str:
-    host, port = listeners[0].socket.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        nursery.start_soon(cut)
+        proxy.drain()
+        await trio.sleep(ACCEPT_GRACE_S)
+        door.close.set()
+        await door.closed.wait()
+        await proxy.drained()
+        nursery.cancel_scope.cancel()
+    load = proxy.load
+    exchanges = load.in_flight - load.tunnels
+    if load.in_flight:
+        _log.warning("drained, but %d exchanges and %d tunnels had to be cut", exchanges, load.tunnels)
+    else:
+        _log.info("drained")
+    return not exchanges

@@ -1,7 +1,7 @@
 """The ``sidecar`` command: ``run``, ``check``, ``explain``. Words and exit codes, nothing else.
 
-Exit codes: 0 as asked; 1 it could not go on (or ``explain`` found a refusal); 2 the settings, the snapshot or the
-command line cannot be used.
+Exit codes: 0 as asked; 1 it could not begin or go on, or had to cut exchanges (or ``explain`` found a refusal); 2 the
+settings, the snapshot or the command line cannot be used.
 """
 
 import argparse
@@ -35,9 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _check(settings)
             case _:
                 return _explain(settings, options)
-    except SettingsError as error:
-        print(f"sidecar: {error}", file=sys.stderr)
-    except SnapshotError as error:
+    except (SettingsError, SnapshotError) as error:
         print(f"sidecar: {error}", file=sys.stderr)
     return USAGE
 
@@ -62,7 +60,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(settings: Settings) -> int:
-    from .app import run  # trio and the proxy load only when they are needed
+    # trio and the proxy load only when they are needed
+    if settings.workers > 1:
+        from .workers.parent import run as run_workers
+
+        return run_workers(settings)
+    from .app import run
 
     return run(settings)
 
@@ -75,17 +78,35 @@ def _snapshot_in_use(settings: Settings) -> tuple[Snapshot, Path] | None:
 
 
 def _check(settings: Settings) -> int:
+    from .certificate import load as load_certificate
+    from .proxy.gate import Gate
+
     found = _snapshot_in_use(settings)
+    if found is not None:
+        try:
+            Gate().use(found[0])
+        except ContractError as error:
+            raise SnapshotError(f"{found[1]}: {error}") from error
+    joined = settings.snapshot is not None or (settings.state_dir / "identity").exists()
+    if settings.unread_token and not joined:
+        raise SettingsError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
+    if settings.join_token is None and not joined:
+        raise SettingsError("this sidecar has not joined yet: give it a join token (join_token or join_token_file)")
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        load_certificate(settings.tls_cert, settings.tls_key)
     for row in SETTINGS:
-        value = getattr(settings, row.name, None)
-        if value is not None and not row.secret:
-            print(f"{row.name:16} {','.join(value) if isinstance(value, tuple) else value}")
+        text, where = settings.said.get(row.name, (row.default, "default"))
+        if row.secret and row.name in settings.said:
+            text = "(not shown)"
+        if row.name in settings.said or row.default:
+            print(f"{row.name:20} {text:30} {where}")
+    if settings.unread_token:
+        print(f"note: {settings.unread_token}; not needed, this sidecar has joined before")
     if found is None:
-        print(f"{'snapshot':16} none yet; control pushes one (until then every request is 503)")
+        print("no snapshot yet; control pushes one (until then every request is 503)")
         return 0
     snapshot, path = found
-    Evaluator(snapshot)
-    print(f"{'snapshot':16} version {snapshot.version}, {len(snapshot.routes)} routes, from {path}")
+    print(f"snapshot version {snapshot.version}, {len(snapshot.routes)} routes, from {path}")
     return 0
 
 
@@ -95,10 +116,10 @@ def _explain(settings: Settings, options: argparse.Namespace) -> int:
         raise SnapshotError(f"there is no snapshot in {settings.state_dir} yet: nothing to explain with")
     headers = [_header(text) for text in options.header]
     if options.token:
-        token = sys.stdin.readline().strip() if options.token == "-" else options.token
-        headers.append((b"authorization", b"Bearer " + token.encode()))
+        token = sys.stdin.buffer.readline().strip() if options.token == "-" else os.fsencode(options.token)
+        headers.append((b"authorization", b"Bearer " + token))
     steps: list[str] = []
-    request = RequestFacts(options.method.upper(), options.path.encode(), headers)
+    request = RequestFacts(options.method.upper(), os.fsencode(options.path), headers)
     try:
         decision = Evaluator(found[0]).evaluate(request, time.time(), steps)
     except ContractError as error:
@@ -117,7 +138,7 @@ def _header(text: str) -> tuple[bytes, bytes]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise SettingsError(f"--header {text!r}: should be 'Name: value'")
-    return name.strip().lower().encode(), value.strip().encode()
+    return os.fsencode(name.strip().lower()), os.fsencode(value.strip())
 
 
 if __name__ == "__main__":

@@ -6,15 +6,20 @@ beats a variable, a variable beats the file. Secrets have no flag, because a pro
 
 import argparse
 import dataclasses
+import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from .contract.join import JoinToken, parse_join_token
+from .contract.strict import ContractError
 from .http1.limits import Limits, Timeouts
+from .proxy.origin import Network, Style
 
 PREFIX = "SIDECAR_"
 
@@ -25,19 +30,28 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything ``sidecar run`` needs. Addresses are ``host:port``, ``[v6]:port`` or ``unix:/path``."""
+    """Everything ``sidecar run`` needs. Addresses are ``host:port``, ``[v6]:port`` or ``unix:/path``. ``said`` has,
+    of each setting that was given, the text (none of a secret) and where it was said. ``unread_token`` says why the
+    join token's file could not be read, which matters only to who has not joined yet."""
 
     service: str
     listen: str = "0.0.0.0:8000"  # a sidecar is what the other services call
     upstream: str = "http://127.0.0.1:8080"
     admin: str = "127.0.0.1:8001"
     control: tuple[str, ...] = ()
-    join_token: str | None = field(default=None, repr=False)
+    join_token: JoinToken | None = field(default=None, repr=False)
+    unread_token: str = ""
     snapshot: Path | None = None
     state_dir: Path = Path("state")
     max_staleness_s: float | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    workers: int = 1
+    trusted_proxies: tuple[Network, ...] = ()
+    forwarded: Style = "x-forwarded"
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
+    said: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +63,6 @@ class Setting:
     help: str
     default: str = ""
     secret: bool = False
-
-
-def _text(text: str) -> str:
-    return text
 
 
 def service_name(text: str) -> str:
@@ -128,10 +138,40 @@ def size(text: str) -> int:
     return int(match[1]) * _SIZES[match[2]]
 
 
-def _one_worker(text: str) -> int:
-    if text != "1":
-        raise SettingsError("more than one worker is not in this version; run more sidecars instead")
-    return 1
+MAX_WORKERS = 64
+
+
+def _workers(text: str) -> int:
+    if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= MAX_WORKERS:
+        raise SettingsError(f"is not a number of processes from 1 to {MAX_WORKERS}")
+    return int(text)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return tuple(ip_network(part) for part in parts)
+    except ValueError as error:
+        raise SettingsError(f"is not a list of addresses and networks such as 10.0.0.0/8: {error}") from error
+
+
+def _style(text: str) -> str:
+    if text not in ("x-forwarded", "rfc7239", "both"):
+        raise SettingsError("is none of x-forwarded, rfc7239, both")
+    return text
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise SettingsError("is not the name of a file")
+    return Path(text)
+
+
+def _join_token(text: str) -> JoinToken:
+    try:
+        return parse_join_token(text)
+    except ContractError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _no_egress(_text: str) -> str:
@@ -145,21 +185,27 @@ _MAIN = (
     Setting("admin", _listen, "/live /ready /metrics /snapshot /drain", "127.0.0.1:8001"),
     Setting("egress", _no_egress, "not in this version"),
     Setting("control", _controls, "one or more HOST:PORT or unix:/path, comma-separated, tried in turn"),
-    Setting("join_token", _text, "enrolment with control (variable or file only)", secret=True),
-    Setting("join_token_file", Path, "file that holds the join token"),
-    Setting("snapshot", Path, "run from this snapshot file, without control"),
-    Setting("state_dir", Path, "last-good snapshot and identity", "./state"),
-    Setting("workers", _one_worker, "processes sharing the port", "1"),
-    Setting("max_staleness", duration_s, "refuse with 503 when control has been silent this long (default: never)"),
+    Setting("join_token", _join_token, "enrolment with control (variable or file only)", secret=True),
+    Setting("join_token_file", _path, "file that holds the join token"),
+    Setting("snapshot", _path, "run from this file, which control compile wrote, without control"),
+    Setting("state_dir", _path, "last-good snapshot and identity", "./state"),
+    Setting("workers", _workers, "processes sharing the port", "1"),
+    Setting("max_staleness", duration_s, "refuse with 503 when control has been silent this long", "never"),
+    Setting("tls_cert", _path, "certificate chain in PEM: the port speaks TLS"),
+    Setting("tls_key", _path, "its private key in PEM"),
+    Setting(
+        "trusted_proxies", _networks, "peers whose X-Forwarded-* or Forwarded is believed, comma-separated", "none"
+    ),
+    Setting("forwarded", _style, "how hops are told to the service: x-forwarded, rfc7239, both", "x-forwarded"),
 )
 
 
 def _bounds(of: type[Timeouts] | type[Limits]) -> tuple[Setting, ...]:
-    parse = duration_s if of is Timeouts else size
+    parse, meaning = (duration_s, "how long this wait may take") if of is Timeouts else (size, "how much there may be")
     rows = []
     for item in dataclasses.fields(of):
         default = "none" if item.default is None else f"{item.default}"
-        rows.append(Setting(item.name, parse, f"{of.__name__.lower()[:-1]}", default))
+        rows.append(Setting(item.name, parse, meaning, default))
     return tuple(rows)
 
 
@@ -189,11 +235,23 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
         for name, text in flags.items()
         if name in _BY_NAME and text is not None
     }
-    return _build({name: _parse(_BY_NAME[name], *said) for name, said in given.items()})
+    said = {name: ("" if _BY_NAME[name].secret else text, where) for name, (text, where) in given.items()}
+    return _build({name: _parse(_BY_NAME[name], *heard) for name, heard in given.items()}, said)
 
 
 Given = dict[str, tuple[str, str]]
 """Setting name to its text and where it was said."""
+
+
+_KUBERNETES = re.compile(r"service_(host|port(_.*)?)|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?")
+"""Variables that Kubernetes sets where a service is called ``sidecar``; nobody meant them for us."""
+
+
+def _meant(name: str, prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, _BY_NAME, 1)
+    if not near:
+        return ""
+    return f"; did you mean {prefix}{near[0].upper() if prefix else near[0]}?"
 
 
 def _from_environment(environ: Mapping[str, str]) -> Given:
@@ -203,7 +261,9 @@ def _from_environment(environ: Mapping[str, str]) -> Given:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in _BY_NAME:
-            raise SettingsError(f"{variable}: there is no such setting")
+            if _KUBERNETES.fullmatch(name):
+                continue
+            raise SettingsError(f"{variable}: there is no such setting{_meant(name, PREFIX)}")
         if text:
             given[name] = (text, variable)
     return given
@@ -219,7 +279,7 @@ def _from_file(path: Path) -> Given:
     given: Given = {}
     for name, value in table.items():
         if name not in _BY_NAME:
-            raise SettingsError(f"{path}: {name}: there is no such setting")
+            raise SettingsError(f"{path}: {name}: there is no such setting{_meant(name)}")
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             value = ",".join(value)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -235,7 +295,7 @@ def _parse(setting: Setting, text: str, said: str) -> Any:
         raise SettingsError(f"{said}: {error}") from None
 
 
-def _build(values: dict[str, Any]) -> Settings:
+def _build(values: dict[str, Any], said: Mapping[str, tuple[str, str]]) -> Settings:
     if "service" not in values:
         raise SettingsError("service is required: --service NAME or SIDECAR_SERVICE")
     if "snapshot" in values and "control" in values:
@@ -246,21 +306,30 @@ def _build(values: dict[str, Any]) -> Settings:
     if token_file is not None:
         if "join_token" in values:
             raise SettingsError("join_token and join_token_file exclude each other")
-        values["join_token"] = _read_secret(token_file)
-    for name in ("workers", "egress"):
-        values.pop(name, None)
+        values |= _token_from(token_file)
+    token = values.get("join_token")
+    if token is not None and token.service != values["service"]:
+        raise SettingsError(f"the join token is for service {token.service!r}, not {values['service']!r}")
+    if ("tls_cert" in values) != ("tls_key" in values):
+        raise SettingsError("tls_cert and tls_key go together: give both or none")
     if "max_staleness" in values:
         values["max_staleness_s"] = values.pop("max_staleness")
     for key, of, rows in (("timeouts", Timeouts, TIMEOUTS), ("limits", Limits, LIMITS)):
         values[key] = of(**{row.name: values.pop(row.name) for row in rows if row.name in values})
-    return Settings(**values)
+    return Settings(**values, said=said)
 
 
-def _read_secret(path: Path) -> str:
+def _token_from(path: Path) -> dict[str, Any]:
+    """The token, or why there is none: whoever has joined already does well without."""
     try:
         text = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"join_token_file {path}: cannot be read ({type(error).__name__})") from None
+    except OSError as error:
+        return {"unread_token": f"join_token_file {path}: {error.strerror}"}
+    except ValueError:
+        return {"unread_token": f"join_token_file {path}: is not text"}
     if not text:
-        raise SettingsError(f"join_token_file {path}: is empty")
-    return text
+        return {"unread_token": f"join_token_file {path}: is empty"}
+    try:
+        return {"join_token": parse_join_token(text)}
+    except ContractError as error:
+        raise SettingsError(f"join_token_file {path}: {error}") from None

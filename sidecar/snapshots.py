@@ -30,8 +30,11 @@ def read_snapshot_file(path: Path, service: str) -> Snapshot:
 def read_last_good(state_dir: Path, service: str) -> tuple[Snapshot, Path] | None:
     """The snapshot that a sidecar with this state would start with and its file, or None if there is none yet."""
     path, identity = state_dir / "last-good", state_dir / "identity"
-    if not path.exists() or not identity.exists():
-        return None
+    try:
+        if not path.exists() or not identity.exists():
+            return None
+    except OSError as error:
+        raise SnapshotError(f"{path}: {error.strerror}") from error
     try:
         return admit_sealed(decode_sealed(_read(path)), decode_identity(_read(identity)).signing_key, service), path
     except ContractError as error:

@@ -8,15 +8,17 @@ is being served.
 
 import contextlib
 import errno
+import fcntl
 import logging
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sidecar.contract.envelope import Sealed, decode_sealed, encode_sealed
-from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Snapshot
+from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, decode
 from sidecar.contract.strict import ContractError
 
 from .admission import admit_sealed
@@ -24,6 +26,8 @@ from .identity import Identity, decode_identity, encode_identity
 from .journal import record
 
 OURS = ("identity", "last-good", ".identity.", ".last-good.", ".pem.")
+LEFT_OVER_S = 60.0
+"""A temporary file that is older was left by a crash."""
 MAX_FILE = MAX_SNAPSHOT_BYTES + 64 * 1024
 
 
@@ -42,7 +46,9 @@ class StateDir:
             raise ContractError("state_dir", f"{self.path} holds {foreign[0]!r}: give state_dir a directory of its own")
         self.path.chmod(0o700)
         for left_over in self.path.glob(".*.tmp"):
-            left_over.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # other workers share the directory: not what they write now
+                if time.time() - left_over.stat().st_mtime > LEFT_OVER_S:
+                    left_over.unlink()
 
     def load_identity(self) -> Identity | None:
         """Who we are, or None if we never joined or what is there cannot be trusted."""
@@ -75,8 +81,30 @@ class StateDir:
         self._write("identity", encode_identity(identity))
 
     def save_last_good(self, sealed: Sealed) -> None:
-        """Keep what is in force."""
-        self._write("last-good", encode_sealed(sealed))
+        """Keep what is in force, unless a worker that shares the directory was faster and keeps a newer one."""
+        with self._alone():
+            if not self._keeps_newer_than(sealed):
+                self._write("last-good", encode_sealed(sealed))
+
+    def _keeps_newer_than(self, sealed: Sealed) -> bool:
+        data = self._read("last-good")
+        try:
+            kept = decode_sealed(data) if data is not None else sealed
+            if kept.payload == sealed.payload or kept.key_id != sealed.key_id:
+                return False
+            return decode(kept.payload).version > decode(sealed.payload).version
+        except ContractError:
+            return False
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time, over all processes that share the directory."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def set_aside(self, name: str, why: ContractError) -> None:
         """Move a file out of the way, so that a person can look at it and nobody else will."""

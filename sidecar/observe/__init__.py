@@ -5,5 +5,6 @@
 ``metrics``    records as Prometheus counters with bounded labels
 ``observer``   the one door through which the proxy tells both
 ``status``     how the sidecar stands: link, snapshot, drain
+``pages``      what /ready, /metrics and /snapshot say
 ``admin``      /live /ready /metrics /snapshot /drain over HTTP
 """

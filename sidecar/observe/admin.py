@@ -5,20 +5,18 @@ It stands on an address of its own and has no authentication: whoever reaches it
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import trio
 
 from sidecar.contract.reasons import status_of
-from sidecar.contract.snapshot import redacted
 from sidecar.http1.errors import DisconnectedError, RequestError
 from sidecar.http1.limits import Limits, Timeouts
 from sidecar.http1.request import RequestHead
 from sidecar.http1.server import ServerConnection
 
-from .metrics import Metrics
-from .status import Status
+from .pages import Pages
 
 _log = logging.getLogger("sidecar.admin")
 _JSON = b"application/json"
@@ -40,13 +38,10 @@ class Page:
 
 
 class Admin:
-    """``drain`` is called for POST /drain; ``clock`` is unix time."""
+    """``pages`` knows what there is to say."""
 
-    def __init__(self, status: Status, metrics: Metrics, drain: Callable[[], None], clock: Callable[[], float]) -> None:
-        self._status = status
-        self._metrics = metrics
-        self._drain = drain
-        self._clock = clock
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
         self._connections = 0
 
     async def serve(
@@ -86,7 +81,7 @@ class Admin:
             return False
         if head is None:
             return False
-        page = self.page(head)
+        page = await self.page(head)
         headers = [(b"content-type", page.kind), (b"cache-control", b"no-store")]
         if page.allow:
             headers.append((b"allow", page.allow))
@@ -96,7 +91,7 @@ class Admin:
         await connection.finish()
         return not last and await connection.discard_body(_LIMITS.discard_bytes)
 
-    def page(self, head: RequestHead) -> Page:
+    async def page(self, head: RequestHead) -> Page:
         """The answer to one request."""
         path = head.target.partition(b"?")[0]
         wanted = (b"POST",) if path == b"/drain" else (b"GET", b"HEAD")
@@ -108,21 +103,16 @@ class Admin:
             case b"/live":
                 return Page(200, _TEXT, b"live\n")
             case b"/ready":
-                return Page(200 if self._status.ready else 503, _JSON, _json(self._status.report(self._clock())))
+                report = await self._pages.ready()
+                return Page(200 if report["ready"] else 503, _JSON, _json(report))
             case b"/metrics":
-                return Page(200, _PROMETHEUS, self._metrics.exposition())
+                return Page(200, _PROMETHEUS, await self._pages.metrics())
             case b"/snapshot":
-                return self._snapshot()
+                snapshot = await self._pages.snapshot()
+                return Page(404 if snapshot is None else 200, _JSON, _json(snapshot or {"reason": "no_snapshot"}))
             case _:
-                self._status.draining = True
-                self._drain()
+                self._pages.drain()
                 return Page(200, _JSON, _json({"draining": True}))
-
-    def _snapshot(self) -> Page:
-        snapshot = self._status.snapshot
-        if snapshot is None:
-            return Page(404, _JSON, _json({"reason": "no_snapshot"}))
-        return Page(200, _JSON, _json(redacted(snapshot)))
 
 
 def _json(value: object) -> bytes:

@@ -1,11 +1,20 @@
 """How the sidecar stands, in one place: the link and the app write it, the admin endpoint and metrics read it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from sidecar.contract.snapshot import Snapshot
 
 Source = Literal["none", "control", "last-good", "file"]
+
+
+class Certificate(Protocol):
+    """The port's, where it speaks TLS. ``error`` says why what is in the files now is not in use."""
+
+    @property
+    def expires_at(self) -> float: ...
+    @property
+    def error(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -24,6 +33,7 @@ class Status:
     """Has control been silent for longer than ``max_staleness``?"""
     staleness_s: float | None = None
     """Seconds since control was last heard, where ``max_staleness`` is set."""
+    certificate: Certificate | None = None
 
     @property
     def ready(self) -> bool:
@@ -42,7 +52,7 @@ class Status:
 
     def report(self, now: float) -> dict[str, object]:
         """What ``/ready`` tells."""
-        snapshot = self.snapshot
+        snapshot, certificate = self.snapshot, self.certificate
         return {
             "ready": self.ready,
             "service": self.service,
@@ -55,4 +65,6 @@ class Status:
             "draining": self.draining,
             "stale": self.stale,
             "staleness_s": None if self.staleness_s is None else round(self.staleness_s, 3),
+            "certificate_expires_in_s": round(certificate.expires_at - now) if certificate else None,
+            "certificate_error": certificate.error if certificate else "",
         }

@@ -60,10 +60,26 @@ def test_an_open_directory_is_closed(tmp_path: Path) -> None:
     """If it is ours alone."""
     path = tmp_path / "state"
     path.mkdir(mode=0o755)
-    (path / ".last-good.x.tmp").write_bytes(b"left over from a crash")
+    left_over, in_use = path / ".last-good.x.tmp", path / ".last-good.y.tmp"
+    for file in (left_over, in_use):
+        file.write_bytes(b"half a snapshot")
+    os.utime(left_over, (1e9, 1e9))
     StateDir(path, "orders").prepare()
     assert mode(path) == 0o700
-    assert list(path.iterdir()) == []
+    assert list(path.iterdir()) == [in_use]  # another worker may be writing it
+
+
+def test_the_slower_worker_does_not_bring_back_an_old_snapshot(state: StateDir, core: MemoryCore) -> None:
+    """Several workers keep what they enforce in one file: the newest stays, whoever writes last."""
+    old, new = core.sealed(3), core.sealed(4)
+    state.save_last_good(new)
+    state.save_last_good(old)
+    kept = state.load_last_good(core.signing_public_key)
+    assert kept is not None
+    assert kept[0].version == 4
+    state.set_aside("last-good", ContractError("other_control", "joined anew"))
+    state.save_last_good(old)
+    assert state.load_last_good(core.signing_public_key) is not None
 
 
 def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:

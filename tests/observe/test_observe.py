@@ -14,6 +14,7 @@ from sidecar.observe.accesslog import AccessLog, line
 from sidecar.observe.admin import Admin
 from sidecar.observe.metrics import Metrics
 from sidecar.observe.observer import Observer
+from sidecar.observe.pages import OwnPages
 from sidecar.observe.record import Record
 from sidecar.observe.status import Status
 
@@ -104,7 +105,7 @@ class Desk:
         self.status = Status("orders")
         self.metrics = Metrics(self.status, lambda: NOW)
         self.drains = 0
-        self.admin = Admin(self.status, self.metrics, self._drain, lambda: NOW)
+        self.admin = Admin(OwnPages(self.status, self.metrics, self._drain, lambda: NOW))
 
     def _drain(self) -> None:
         self.drains += 1

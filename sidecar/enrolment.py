@@ -1,0 +1,135 @@
+"""Which snapshot a sidecar begins with, and who brings it the next ones: a link to control, or nobody for a file.
+
+Several workers share one state directory and are one sidecar to control. The first joins and holds the token; the
+others wait until there is an identity, and come back with the new one whenever it changes.
+"""
+
+import logging
+import random
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from . import __version__
+from .contract.envelope import Sealed
+from .contract.snapshot import Snapshot
+from .contract.strict import ContractError
+from .link import Link, LinkSettings, LinkStatus, StateDir
+from .observe.status import Source, Status
+from .proxy.gate import Gate
+from .settings import Settings
+from .snapshots import SnapshotError, read_snapshot_file
+
+LOOK_EVERY_S = 0.5
+
+_log = logging.getLogger("sidecar")
+
+
+class StartError(Exception):
+    """The sidecar cannot begin, or not go on. The text says why and what to do."""
+
+
+class Bringer(Protocol):
+    """What brings snapshots: a link, or a worker's follower."""
+
+    @property
+    def status(self) -> LinkStatus: ...
+
+    async def run(self) -> None:
+        """For ever."""
+        ...
+
+
+async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker: int) -> Bringer | None:
+    """Puts a snapshot in force if there is one, and gives what will bring the next ones. StartError if it cannot."""
+    if settings.snapshot is not None:
+        try:
+            snapshot = await trio.to_thread.run_sync(read_snapshot_file, settings.snapshot, settings.service)
+            gate.use(snapshot)
+        except (SnapshotError, ContractError) as error:
+            raise StartError(str(error)) from error
+        status.use(snapshot, "file")
+        return None
+    identity = settings.state_dir / "identity"
+    if settings.unread_token and not identity.exists():
+        raise StartError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
+    if settings.unread_token:
+        _log.warning("%s; going on as the sidecar that joined before", settings.unread_token)
+    try:
+        if worker > 1:
+            follower = Follower(lambda: _link(settings, gate, status, worker), identity)
+            await follower.restore()
+            return follower
+        link = _link(settings, gate, status, worker)
+        await link.restore()
+    except ContractError as error:
+        hint = ": join_token or join_token_file" if error.code == "no_identity" else ""
+        raise StartError(f"{error}{hint}") from error
+    except OSError as error:
+        raise StartError(f"state_dir {settings.state_dir}: {error.strerror}") from error
+    return link
+
+
+def _link(settings: Settings, gate: Gate, status: Status, worker: int) -> Link:
+    instance = socket.gethostname() + (f"#{worker}" if worker else "")
+    token = settings.join_token if worker < 2 else None
+    facts = LinkSettings(settings.service, settings.control, instance, f"sidegate/{__version__}", token)
+
+    def apply(snapshot: Snapshot, _sealed: Sealed, source: str) -> None:
+        gate.use(snapshot)
+        kind: Source = "last-good" if source == "last_good" else "control"
+        status.use(snapshot, kind)
+
+    def on_status(said: LinkStatus) -> None:
+        status.control(said.state == "connected", time.time(), said.error or said.last_nack)
+
+    state = StateDir(settings.state_dir, settings.service)
+    return Link(facts, state, apply, now=time.time, rng=random.Random(), on_status=on_status)  # noqa: S311  # jitter
+
+
+class Follower:
+    """The link of a worker that leaves the joining to the first one. ``make`` gives a fresh link."""
+
+    def __init__(self, make: Callable[[], Link], identity: Path) -> None:
+        self._make, self._identity = make, identity
+        self._link: Link | None = None
+        self._seen: tuple[int, int] | None = None
+
+    @property
+    def status(self) -> LinkStatus:
+        """The present link's; *starting* while there is none."""
+        return self._link.status if self._link else LinkStatus()
+
+    async def restore(self) -> None:
+        """Begin with the identity and the snapshot that are there, if any."""
+        self._seen = self._stamp()
+        self._link = None
+        if self._seen is not None:
+            link = self._make()
+            await link.restore()
+            self._link = link
+
+    async def run(self) -> None:
+        """Hold a link for as long as the identity stays the same, and begin anew when it changes."""
+        while True:
+            async with trio.open_nursery() as nursery:
+                if self._link is not None:
+                    nursery.start_soon(self._link.run)
+                while self._stamp() == self._seen:  # noqa: ASYNC110  # another process writes the file
+                    await trio.sleep(LOOK_EVERY_S)
+                nursery.cancel_scope.cancel()
+            try:
+                await self.restore()
+            except (ContractError, OSError) as error:
+                _log.error("the identity that the first worker wrote cannot be used: %s", error)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = self._identity.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
