@@ -62,7 +62,7 @@ def test_a_response_that_we_accept_h11_reads_alike(noise: bytes, method: bytes) 
     except UpstreamError:
         return
     judge = h11.Connection(h11.CLIENT)
-    judge.send(h11.Request(method=method, target="/", headers=[("Host", "h")]))
+    judge.send(h11.Request(method=method, target="/", headers=[("Host", "h"), ("Upgrade", "any")]))
     judge.receive_data(raw)
     theirs = judge.next_event()
     assert isinstance(theirs, h11.Response | h11.InformationalResponse)
