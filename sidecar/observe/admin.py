@@ -12,6 +12,7 @@ import trio
 
 from sidecar.contract.reasons import status_of
 from sidecar.http1.errors import DisconnectedError, RequestError
+from sidecar.http1.fields import values
 from sidecar.http1.limits import Limits, Timeouts
 from sidecar.http1.request import RequestHead
 from sidecar.http1.server import ServerConnection
@@ -24,7 +25,7 @@ _TEXT = b"text/plain; charset=utf-8"
 _PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 _LIMITS = Limits(head_bytes=16 * 1024, connections=64, body_bytes=64 * 1024)
 _TIMEOUTS = Timeouts(keep_alive_idle_s=30, write_idle_s=10)
-_PHRASES = {200: b"OK", 404: b"Not Found", 405: b"Method Not Allowed", 503: b"Service Unavailable"}
+_PHRASES = {200: b"OK", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed", 503: b"Service Unavailable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Admin:
             case b"/snapshot":
                 snapshot = await self._pages.snapshot()
                 return Page(404 if snapshot is None else 200, _JSON, _json(snapshot or {"reason": "no_snapshot"}))
+            case _ if values(head.headers, b"origin"):  # only browsers send it: a page's own request, not its user's
+                return Page(403, _TEXT, b"not for web pages\n")
             case _:
                 self._pages.drain()
                 return Page(200, _JSON, _json({"draining": True}))

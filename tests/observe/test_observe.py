@@ -110,12 +110,12 @@ class Desk:
     def _drain(self) -> None:
         self.drains += 1
 
-    async def ask(self, raw: str) -> tuple[Head, bytes]:
-        """One request, such as ``GET /live``."""
+    async def ask(self, raw: str, more: str = "") -> tuple[Head, bytes]:
+        """One request, such as ``GET /live``; ``more`` are header lines, each with its end."""
         ours, theirs = memory_stream_pair()
         self.nursery.start_soon(self.admin.handle, theirs)
         peer = Peer(ours)
-        await peer.send(f"{raw} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        await peer.send(f"{raw} HTTP/1.1\r\nHost: a\r\n{more}Connection: close\r\n\r\n".encode())
         head = await peer.head()
         return head, await peer.rest()
 
@@ -175,6 +175,12 @@ async def test_nothing_else_is_there(desk: Desk, raw: str, status: int) -> None:
     head, _ = await desk.ask(raw)
     assert head.status == status
     assert bool(head.all("allow")) == (status == 405)
+
+
+async def test_a_web_page_cannot_drain(desk: Desk) -> None:
+    """A browser of somebody on this machine can be made to post here, and then says for whom (Fetch, Origin)."""
+    head, _ = await desk.ask("POST /drain", "Origin: https://evil.test\r\n")
+    assert (head.status, desk.drains, desk.status.draining) == (403, 0, False)
 
 
 async def test_garbage_is_refused(desk: Desk) -> None:
