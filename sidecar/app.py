@@ -125,7 +125,7 @@ async def run_sidecar(settings: Settings, life: Life, place: Place, started: Cal
         *(gate, upstream(settings.upstream), settings.timeouts, settings.limits, Observer(access_log, metrics)),
         forwarding=forwarding,
     )
-    _show(metrics, proxy, certificate)
+    show(metrics, proxy, certificate)
     status.certificate = certificate
     link = await first_snapshot(settings, gate, status, place.number)
     door = Door(place.sockets)
@@ -162,7 +162,8 @@ async def _certificate(settings: Settings) -> Certificate | None:
     return await trio.to_thread.run_sync(Certificate, settings.tls_cert, settings.tls_key)
 
 
-def _show(metrics: Metrics, proxy: Proxy, certificate: Certificate | None) -> None:
+def show(metrics: Metrics, proxy: Proxy, certificate: Certificate | None) -> None:
+    """What this process counts beside its exchanges."""
     load = proxy.load
     metrics.gauge("sidegate_connections", "Connections of callers", lambda: load.connections)
     metrics.gauge("sidegate_in_flight", "Exchanges under way", lambda: load.in_flight)

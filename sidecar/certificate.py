@@ -67,8 +67,8 @@ def _read(name: str, path: Path) -> bytes:
 class Certificate:
     """The pair in these files. ``error`` says why the files' newest state is not in use, "" if it is."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._paths = certificate, key
+    def __init__(self, certificate: Path, key: Path, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._paths, self._look_every_s = (certificate, key), look_every_s
         self._seen = self._tried = self._stamp()
         self._loaded = load(certificate, key)
         self._told = trio.Event()
@@ -90,7 +90,7 @@ class Certificate:
     async def watch(self) -> None:
         """Look at the files for ever."""
         while True:
-            with trio.move_on_after(LOOK_EVERY_S):
+            with trio.move_on_after(self._look_every_s):
                 await self._told.wait()
             told, self._told = self._told.is_set(), trio.Event()
             stamp = await trio.to_thread.run_sync(self._stamp)

@@ -17,15 +17,14 @@ from .contract.reasons import status_of
 from .contract.snapshot import Snapshot
 from .contract.strict import ContractError
 from .settings import SETTINGS, Settings, SettingsError, add_flags, load
-from .snapshots import SnapshotError, read_last_good, read_snapshot_file
+from .snapshots import SnapshotError, has_joined, read_last_good, read_snapshot_file
 
 USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         settings = load(vars(options), os.environ)
         match options.verb:
@@ -40,12 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return USAGE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sidecar", description="Verifies and authorises every request to one service."
-    )
-    parser.add_argument("--version", action="version", version=f"sidegate {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run|check|explain")
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    whole = argparse.ArgumentParser(prog="sidecar", description="Verifies and authorises every request to one service.")
+    whole.add_argument("--version", action="version", version=f"sidegate {__version__}")
+    verbs = whole.add_subparsers(dest="verb", required=True, metavar="run|check|explain")
     add_flags(verbs.add_parser("run", help="stand beside the service and enforce", allow_abbrev=False))
     add_flags(verbs.add_parser("check", help="are the settings and the snapshot usable?", allow_abbrev=False))
     explain = verbs.add_parser("explain", help="one decision, step by step", allow_abbrev=False)
@@ -56,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "--header", action="append", default=[], metavar="'K: V'", help="a request header (repeatable)"
     )
     add_flags(explain)
-    return parser
+    return whole
 
 
 def _run(settings: Settings) -> int:
@@ -87,7 +85,7 @@ def _check(settings: Settings) -> int:
             Gate().use(found[0])
         except ContractError as error:
             raise SnapshotError(f"{found[1]}: {error}") from error
-    joined = settings.snapshot is not None or (settings.state_dir / "identity").exists()
+    joined = settings.snapshot is not None or has_joined(settings.state_dir)
     if settings.unread_token and not joined:
         raise SettingsError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
     if settings.join_token is None and not joined:

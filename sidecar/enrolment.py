@@ -22,7 +22,7 @@ from .link import Link, LinkSettings, LinkStatus, StateDir
 from .observe.status import Source, Status
 from .proxy.gate import Gate
 from .settings import Settings
-from .snapshots import SnapshotError, read_snapshot_file
+from .snapshots import SnapshotError, has_joined, read_snapshot_file
 
 LOOK_EVERY_S = 0.5
 
@@ -44,6 +44,14 @@ class Bringer(Protocol):
         ...
 
 
+class Restored(Bringer, Protocol):
+    """One that first puts in force what is on the disk."""
+
+    async def restore(self) -> bool:
+        """True if there was something."""
+        ...
+
+
 async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker: int) -> Bringer | None:
     """Puts a snapshot in force if there is one, and gives what will bring the next ones. StartError if it cannot."""
     if settings.snapshot is not None:
@@ -54,18 +62,19 @@ async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker:
             raise StartError(str(error)) from error
         status.use(snapshot, "file")
         return None
-    identity = settings.state_dir / "identity"
-    if settings.unread_token and not identity.exists():
-        raise StartError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
-    if settings.unread_token:
-        _log.warning("%s; going on as the sidecar that joined before", settings.unread_token)
     try:
+        if settings.unread_token and not has_joined(settings.state_dir):
+            raise StartError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
+        if settings.unread_token:
+            _log.warning("%s; going on as the sidecar that joined before", settings.unread_token)
         if worker > 1:
-            follower = Follower(lambda: _link(settings, gate, status, worker), identity)
+            follower = Follower(lambda: _link(settings, gate, status, worker), settings.state_dir / "identity")
             await follower.restore()
             return follower
         link = _link(settings, gate, status, worker)
         await link.restore()
+    except SnapshotError as error:
+        raise StartError(str(error)) from error
     except ContractError as error:
         hint = ": join_token or join_token_file" if error.code == "no_identity" else ""
         raise StartError(f"{error}{hint}") from error
@@ -94,9 +103,9 @@ def _link(settings: Settings, gate: Gate, status: Status, worker: int) -> Link:
 class Follower:
     """The link of a worker that leaves the joining to the first one. ``make`` gives a fresh link."""
 
-    def __init__(self, make: Callable[[], Link], identity: Path) -> None:
+    def __init__(self, make: Callable[[], Restored], identity: Path) -> None:
         self._make, self._identity = make, identity
-        self._link: Link | None = None
+        self._link: Restored | None = None
         self._seen: tuple[int, int] | None = None
 
     @property

@@ -30,15 +30,24 @@ def read_snapshot_file(path: Path, service: str) -> Snapshot:
 def read_last_good(state_dir: Path, service: str) -> tuple[Snapshot, Path] | None:
     """The snapshot that a sidecar with this state would start with and its file, or None if there is none yet."""
     path, identity = state_dir / "last-good", state_dir / "identity"
-    try:
-        if not path.exists() or not identity.exists():
-            return None
-    except OSError as error:
-        raise SnapshotError(f"{path}: {error.strerror}") from error
+    if not _exists(path) or not _exists(identity):
+        return None
     try:
         return admit_sealed(decode_sealed(_read(path)), decode_identity(_read(identity)).signing_key, service), path
     except ContractError as error:
         raise SnapshotError(f"{path}: {error}") from error
+
+
+def has_joined(state_dir: Path) -> bool:
+    """Is there an identity, so that no join token is needed?"""
+    return _exists(state_dir / "identity")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise SnapshotError(f"{path}: {error.strerror}") from error
 
 
 def _read(path: Path) -> bytes:

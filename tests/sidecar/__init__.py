@@ -1,0 +1,1 @@
+"""The sidecar as a process: settings, command, life, certificate, door, workers."""

@@ -1,0 +1,147 @@
+"""What a person sees who types a command, right or wrong."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from control.testing.processes import command
+from sidecar.cli import main
+from sidecar.settings import SETTINGS
+
+from .conftest import join_token
+from .pairs import write_pair
+
+BIN = Path(sys.executable).parent
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing from outside: no SIDECAR_* variable, and an empty directory to stand in."""
+    monkeypatch.setattr("os.environ", {})
+    monkeypatch.chdir(tmp_path)
+
+
+def sentence(said: Said, *arguments: str) -> str:
+    """What is said on stderr with exit 2, in one line and nothing on stdout."""
+    assert main(arguments) == 2
+    out, err = said.readouterr()
+    assert out == ""
+    assert err.startswith("sidecar: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_check_prints_each_setting_once(capsys: Said, snapshot_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With where it was said, and the snapshot at the end."""
+    monkeypatch.setattr("os.environ", {"SIDECAR_LISTEN": "127.0.0.1:1"})
+    assert main(["check", "--service", "orders", "--snapshot", str(snapshot_file), "--drain-s", "5s"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[:-1]}
+    assert len(rows) == len(out.splitlines()) - 1
+    assert rows["listen"] == ["127.0.0.1:1", "SIDECAR_LISTEN"]
+    assert rows["drain_s"] == ["5s", "--drain-s"]
+    assert rows["admin"] == ["127.0.0.1:8001", "default"]
+    assert set(rows) == {row.name for row in SETTINGS if row.default} | {"service", "snapshot"}
+    assert out.splitlines()[-1] == f"snapshot version 7, 1 routes, from {snapshot_file}"
+
+
+def test_check_hides_the_join_token(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that there is one, and what a missing snapshot means."""
+    monkeypatch.setattr("os.environ", {"SIDECAR_JOIN_TOKEN": join_token()})
+    assert main(["check", "--service", "orders", "--control", "h:1"]) == 0
+    out = capsys.readouterr().out
+    assert "(not shown)" in out
+    assert join_token() not in out
+    assert "no snapshot yet" in out
+
+
+def test_a_sidecar_that_never_joined_needs_a_token(capsys: Said, tmp_path: Path) -> None:
+    """Without one, or with one that cannot be read, check says so; where an identity is, it is a note."""
+    to_control = ["check", "--service", "orders", "--control", "h:1"]
+    assert "has not joined yet" in sentence(capsys, *to_control)
+    missing = [*to_control, "--join-token-file", str(tmp_path / "gone")]
+    assert "gone: No such file or directory; it is needed" in sentence(capsys, *missing)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "identity").write_bytes(b"")
+    assert main(missing) == 0
+    assert "not needed, this sidecar has joined before" in capsys.readouterr().out
+
+
+def test_everything_that_can_be_wrong_is_one_sentence(capsys: Said, tmp_path: Path, snapshot_file: Path) -> None:
+    """Settings, snapshot, certificate: exit 2, and no traceback."""
+    from_file = ["check", "--service", "orders", "--snapshot", str(snapshot_file)]
+    assert "--listen" in sentence(capsys, *from_file, "--listen", "nowhere")
+    assert "No such file" in sentence(capsys, "check", "--service", "orders", "--snapshot", "nothing.snapshot")
+    assert "is for service 'orders'" in sentence(capsys, "check", "--service", "web", "--snapshot", str(snapshot_file))
+    certificate, key = map(str, write_pair(tmp_path))
+    assert "tls_key" in sentence(capsys, *from_file, "--tls-cert", certificate, "--tls-key", "nothing.pem")
+    assert "holds no certificate" in sentence(capsys, *from_file, "--tls-cert", key, "--tls-key", key)
+    snapshot_file.write_bytes(b"junk")
+    assert str(snapshot_file) in sentence(capsys, *from_file)
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "identity").write_bytes(b"junk")
+    (state / "last-good").write_bytes(b"junk")
+    assert "last-good" in sentence(capsys, "check", "--service", "orders", "--control", "h:1")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ([], "required: run|check|explain"),
+        (["chek"], "invalid choice: 'chek'"),
+        (["run", "--listn", "x"], "unrecognized arguments: --listn x"),
+        (["run", "--listen"], "expected one argument"),
+        (["run", "--join-token", "x"], "unrecognized arguments: --join-token x"),
+        (["explain", "GET"], "required: path"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wrong(typed: list[str], said: str, capsys: Said) -> None:
+    """Exit 2, from the parser itself. There is no flag for a secret."""
+    with pytest.raises(SystemExit) as caught:
+        main(typed)
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_explain_tells_the_steps(capsys: Said, snapshot_file: Path) -> None:
+    """0 for allowed, 1 for refused, with the reason at the end."""
+    end = ["--service", "orders", "--snapshot", str(snapshot_file)]
+    assert main(["explain", "get", "/public/a", *end]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "=> allowed"
+    assert main(["explain", "GET", "/other", "--header", "X-A: b", *end]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("=> 404 no_route")
+    assert "should be 'Name: value'" in sentence(capsys, "explain", "GET", "/", "--header", "junk", *end)
+    assert "no snapshot" in sentence(capsys, "explain", "GET", "/", "--service", "orders", "--control", "h:1")
+
+
+def test_explain_takes_a_token_from_standard_input(
+    capsys: Said, snapshot_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever bytes are there; so the token is in no process list."""
+    end = ["--service", "orders", "--snapshot", str(snapshot_file)]
+    for token in (b"a.b.c\n", b"\xff\xfe\n", b""):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(token)))
+        assert main(["explain", "GET", "/public/a", "--token", "-", *end]) == 1
+    assert main(["explain", "GET", "/public/\udcff", "--token", "\udcff", *end]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("=> 4")
+
+
+def test_run_says_what_cannot_be_used(snapshot_file: Path, tmp_path: Path) -> None:
+    """The command itself: 2 for a setting, 1 for a port or a snapshot; one line on stderr."""
+    run = [str(BIN / "sidecar"), "run", "--service", "orders", "--snapshot", str(snapshot_file)]
+    said = command(*run, "--tls-cert", "nothing.pem", "--tls-key", "nothing.pem", "--listen", "127.0.0.1:0", expect=2)
+    assert said.stderr == "sidecar: tls_cert nothing.pem: No such file or directory\n"
+    said = command(*run, "--listen", "192.0.2.1:1", expect=1)
+    assert said.stderr.startswith("sidecar: listen 192.0.2.1:1: Cannot assign requested address; choose another")
+    assert said.stderr.count("\n") == 1
+    said = command(*run, "--workers", "2", "--listen", "192.0.2.1:1", expect=1)
+    assert said.stderr.count("\n") == 1
+    free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+    to_control = [*run[:4], "--control", "127.0.0.1:1", "--state-dir", str(tmp_path / "state"), *free]
+    assert command(*to_control, expect=1).stderr.count("\n") == 1
+    assert "it is needed" in command(*to_control, "--join-token-file", str(tmp_path / "gone"), expect=1).stderr
