@@ -215,18 +215,20 @@ class ServerConnection:
         await self._write(render(b"HTTP/1.1 101 %b" % phrase, fields))
 
     async def discard_body(self, limit: int) -> bool:
-        """Read the rest of the request and throw it away: True if that took ``limit`` bytes at most and the
-        connection may go on."""
+        """Read the rest of the request and throw it away: True if that took ``limit`` bytes and ``linger_s`` at most
+        and the connection may go on. Drops that keep coming are not waited for: nobody was let in."""
         if self._owes_continue:
             return False
         start = self.wire.bytes_in
-        try:
-            while await self.receive_body():
-                if self.wire.bytes_in - start > limit:
-                    return False
-        except (RequestError, DisconnectedError):
-            return False
-        return True
+        with trio.move_on_after(self._timeouts.linger_s):
+            try:
+                while await self.receive_body():
+                    if self.wire.bytes_in - start > limit:
+                        return False
+            except (RequestError, DisconnectedError):
+                return False
+            return True
+        return False
 
     async def linger(self) -> None:
         """Close from our side, then read on for a moment: a socket closed with bytes unread resets, and the client

@@ -41,7 +41,6 @@ class Exchange:
         """Serve it; True if the connection can carry another one."""
         record, wire, load = self._record, self._down.wire, self._shared.load
         began, bytes_in, bytes_out = trio.current_time(), wire.bytes_in - len(wire.buffer), wire.bytes_out
-        load.in_flight += 1
         ended = False
         try:
             going_on = await self._serve()
@@ -56,7 +55,6 @@ class Exchange:
             if not ended:  # cancelled, because the time to drain is over; or a bug
                 record.complete = False
                 record.reason = Reason.DRAINING if load.draining_since is not None else record.reason
-            load.in_flight -= 1
             load.tunnels -= self._tunnels
             record.bytes_in, record.bytes_out = wire.bytes_in - len(wire.buffer) - bytes_in, wire.bytes_out - bytes_out
             record.duration_ms = (trio.current_time() - began) * 1000
@@ -75,7 +73,12 @@ class Exchange:
         verdict = self._judge(head, options)
         if isinstance(verdict, Refusal):
             return await self._refuse(head, verdict)
-        return await self._forward(verdict)
+        # Counted from here on: who is still asking, or was refused, takes no place from those who may pass.
+        self._shared.load.in_flight += 1
+        try:
+            return await self._forward(verdict)
+        finally:
+            self._shared.load.in_flight -= 1
 
     def _judge(self, head: RequestHead, options: frozenset[bytes]) -> Permit | Refusal:
         """Everything between the head received and the head sent; the one place where a request is let through."""
@@ -84,7 +87,7 @@ class Exchange:
         record.address = origin.client
         if self._overdue():
             return Refusal(Reason.DRAINING)
-        if shared.load.in_flight - shared.load.tunnels > shared.limits.in_flight:
+        if shared.load.in_flight - shared.load.tunnels >= shared.limits.in_flight:
             return Refusal(Reason.OVERLOADED, "too many exchanges in flight")
         evaluator = shared.gate.evaluator
         if evaluator is None:
