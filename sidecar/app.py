@@ -23,6 +23,7 @@ from functools import partial
 import trio
 
 from .certificate import Certificate
+from .descriptors import fitted, take_all
 from .door import Door, DoorError, open_sockets, url
 from .enrolment import StartError, first_snapshot
 from .life import Life
@@ -118,10 +119,10 @@ async def leave_when_isolated() -> None:
 async def run_sidecar(settings: Settings, life: Life, place: Place, started: Callable[[], None]) -> bool:
     """One data plane from start to drained; True if every exchange could finish."""
     gate, status = Gate(), Status(settings.service, since=time.time())
-    limits = fitted(settings.limits, take_all())
     metrics, access_log = Metrics(status, time.time), AccessLog(place.sink)
     certificate = await _certificate(settings)
     forwarding = Forwarding(settings.trusted_proxies, settings.forwarded, b"https" if certificate else b"http")
+    limits = fitted(settings.limits, take_all())
     proxy = Proxy(
         *(gate, upstream(settings.upstream), settings.timeouts, limits, Observer(access_log, metrics)),
         forwarding=forwarding,

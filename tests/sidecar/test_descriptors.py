@@ -24,7 +24,7 @@ def test_everything_the_system_gives_is_taken() -> None:
 )
 def test_connections_fit(descriptors: int, connections: int, caplog: pytest.LogCaptureFixture) -> None:
     """Two descriptors a connection; fewer than asked is said."""
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         limits = fitted(Limits(connections=500), descriptors)
     assert limits.connections == connections
     assert bool(caplog.records) == (connections < 500)
