@@ -12,12 +12,22 @@ def one_report(reports: Mapping[int, dict[str, Any] | None], service: str, *, dr
     ``workers`` has them all. A report of None: that worker did not answer."""
     known = [report for report in reports.values() if report is not None]
     ready = bool(reports) and len(known) == len(reports) and all(report["ready"] for report in known)
-    worst = min(known, key=lambda report: (report["ready"], report["version"] or 0), default={"service": service})
+    worst = min(known, key=_standing, default={"service": service})
     each = [
         {"worker": number, **(report or {"ready": False, "last_error": "no answer"})}
         for number, report in sorted(reports.items())
     ]
     return {**worst, "ready": ready and not draining, "draining": draining, "workers": each}
+
+
+def _standing(report: Mapping[str, Any]) -> tuple[bool, bool, int, float]:
+    """The lower, the worse off."""
+    return (
+        report["ready"],
+        not report.get("certificate_error"),
+        report["version"] or 0,
+        report.get("certificate_expires_in_s") or 0,
+    )
 
 
 def one_exposition(texts: Mapping[int, str]) -> str:

@@ -22,7 +22,7 @@ def test_what_is_none_is_refused_with_its_name(data: bytes, tmp_path: Path) -> N
     """Cut short, empty, something else."""
     path = tmp_path / "x.snapshot"
     path.write_bytes(data)
-    with pytest.raises(SnapshotError, match="x[.]snapshot"):
+    with pytest.raises(SnapshotError, match=r"x\.snapshot"):
         read_snapshot_file(path, "orders")
 
 
