@@ -150,6 +150,8 @@ async def run_sidecar(settings: Settings, life: Life, place: Place, started: Cal
                 nursery.start_soon(bound.run)
         nursery.start_soon(door.serve, accepted, nursery)
         started()
+        if limits != settings.limits:
+            _log.info("descriptors allow %d connections, not %d", limits.connections, settings.limits.connections)
         await life.drain.wait()
         status.draining = True
         whole = await _drain(proxy, life, door)

@@ -4,7 +4,6 @@ A caller's connection needs one, and another towards the service while it is ser
 limit, the process would run into it in the middle of an exchange: callers that were let in would be the ones to suffer.
 """
 
-import logging
 import resource
 from contextlib import suppress
 from dataclasses import replace
@@ -13,8 +12,6 @@ from .http1.limits import Limits
 
 RESERVED = 64
 """For listeners, the admin endpoint, control, logs and what a library opens."""
-
-_log = logging.getLogger("sidecar")
 
 
 def take_all() -> int:
@@ -26,13 +23,10 @@ def take_all() -> int:
 
 
 def fitted(limits: Limits, descriptors: int) -> Limits:
-    """``limits`` with no more connections than ``descriptors`` are enough for; said once if that is fewer."""
+    """``limits`` with no more connections than ``descriptors`` are enough for."""
     if descriptors == resource.RLIM_INFINITY:
         return limits
     enough = max(1, (descriptors - RESERVED) // 2)
     if limits.connections <= enough:
         return limits
-    _log.warning(
-        "%d descriptors allow %d connections, not %d: raise ulimit -n", descriptors, enough, limits.connections
-    )
     return replace(limits, connections=enough, upstream_connections=min(limits.upstream_connections, enough))
