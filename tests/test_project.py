@@ -156,7 +156,8 @@ def test_every_make_target_in_the_documentation_exists() -> None:
     """What a page tells the reader to type, the Makefile knows."""
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in (p for p in tracked() if p.suffix == ".md"):
-        said = set(re.findall(r"(?:`|^\s*\$? ?)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE))
+        typed = "\n".join(re.findall(r"^```.*?^```|`[^`\n]+`", page.read_text(), re.MULTILINE | re.DOTALL))
+        said = set(re.findall(r"^`?(?:\$ )?make ([a-z][a-z-]*)", typed, re.MULTILINE))
         assert said <= targets, f"{page.relative_to(ROOT)}: {said - targets}"
 
 
