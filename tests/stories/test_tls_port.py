@@ -37,10 +37,17 @@ def connect(lone: Lone, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl
     return context.wrap_socket(socket.create_connection(lone.address, timeout=10), server_hostname="localhost")
 
 
-def ask(peer: ssl.SSLSocket, request: bytes = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") -> bytes:
-    """One request, the first of its answer."""
-    peer.sendall(request)
-    return peer.recv(65536)
+def ask(peer: ssl.SSLSocket) -> bytes:
+    """One request, and its answer whole."""
+    peer.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += peer.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    while len(body) < size:
+        body += peer.recv(65536)
+    return head + body
 
 
 def expires_in_days(lone: Lone) -> int:
