@@ -29,13 +29,15 @@ def list_join_tokens(mesh: TheMesh) -> dict[str, list[JoinTokenInfo]]:
 
 @router.post("/join-tokens", status_code=HTTP_201_CREATED)
 def create_join_token(given: JoinTokenGiven, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
-    """A join token for one service. The answer holds its text, which is shown this once."""
+    """A join token for one service. The answer holds its text, which is shown this once. ``in_policy`` is false if
+    a policy is in force and does not name the service, which may be a slip."""
     info, text = mesh.create_join_token(given.service, actor, uses=given.uses, lifetime_s=given.lifetime_s)
     return {
         "id": info.id,
         "service": info.service,
         "expires_at": info.expires_at,
         "uses_left": info.uses_left,
+        "in_policy": mesh.may_serve(given.service),
         "token": text,
     }
 

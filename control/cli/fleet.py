@@ -127,6 +127,10 @@ def _make(client: "Client", body: dict[str, Any], file: Path | None, output: Out
             written.write(made.pop("token") + "\n")
         joins = "one join" if made["uses_left"] == 1 else f"{made['uses_left']} joins"
         out.hint(f"written to {file}; good for {joins} until {out.moment(made['expires_at'])}")
+    if not made["in_policy"]:
+        out.hint(
+            f"warning: the policy does not name the service {made['service']!r}: its sidecar answers 404 until it does"
+        )
     if wants_json(output):
         out.show_json(made)
     elif target is None:

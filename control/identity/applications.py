@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from control.errors import Conflict, Invalid, NotFound
 from control.store import Database
 from control.store.audit import record
-from control.store.tables import ApplicationRow
+from control.store.tables import ApplicationRow, AuditRow
 
 from .credentials import APPLICATION_PREFIX, hash_of, matches, new_secret
 
@@ -86,6 +86,19 @@ class Applications:
         """The one named ``key``; NotFound."""
         with self._database.read() as session:
             return _value(_find(session, key))
+
+    def client_ids(self, key: str) -> tuple[str, ...]:
+        """Of every application that ``key`` names or named: those removed are known from the audit trail, since their
+        tokens outlive them. NotFound if there never was one: a misspelt name must not pass for a revocation."""
+        with self._database.read() as session:
+            removed = session.scalars(select(AuditRow).where(AuditRow.action == "application.remove"))
+            found = [row.detail["client_id"] for row in removed if key in (row.subject, row.detail["client_id"])]
+            try:
+                return (_find(session, key).client_id, *found)
+            except NotFound:
+                if not found:
+                    raise
+                return tuple(found)
 
     def update(self, key: str, actor: str, **changes: Unpack[ApplicationChanges]) -> Application:
         """Change what is named in ``changes``."""

@@ -18,7 +18,8 @@ from sidecar.contract.messages import Join
 
 MAX_USES = 10_000
 MAX_LIFETIME_S = 30 * 86_400
-_SERVICE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A DNS label, as the policy has it: with any other name no snapshot could ever be for it."""
 _NOBODY = hash_of(secrets.token_bytes(32))
 
 
@@ -43,7 +44,7 @@ class JoinTokens:
     def create(self, service: str, actor: str, uses: int, lifetime_s: int) -> tuple[JoinTokenInfo, str]:
         """A join token and its text, which is shown once."""
         if not _SERVICE.fullmatch(service):
-            raise Invalid("that is no name of a service")
+            raise Invalid("that is no service name: lower-case letters, digits and hyphens, at most 63")
         if not 1 <= uses <= MAX_USES or not 1 <= lifetime_s <= MAX_LIFETIME_S:
             raise Invalid(f"a join token is good for 1 to {MAX_USES} joins within 1 to {MAX_LIFETIME_S} seconds")
         secret, now = secrets.token_bytes(32), self._clock()

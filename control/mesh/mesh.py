@@ -148,12 +148,15 @@ class Mesh:
     ) -> Version:
         """Make tokens not count any more: the one with a ``jti``, or all of a ``subject``, a ``client`` (an
         application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` (now) or earlier."""
-        if by == "client":
-            value = self._client_id(value)
         name, own = self._issuer_named(issuer)
-        revocation = revocations.revocation(name, by, value, self._clock(), own=own, before=before, until=until)
-        with self._ledger.change("revocation", actor, f"{by} {value}".strip()) as (session, version):
-            revocations.add(session, revocation, version.version, self._clock())
+        values = self.applications.client_ids(value) if by == "client" and own else (value,)
+        asked = [
+            revocations.revocation(name, by, one, self._clock(), own=own, before=before, until=until) for one in values
+        ]
+        note = f"{by} {' '.join(values)}".strip()
+        with self._ledger.change("revocation", actor, note) as (session, version):
+            for revocation in asked:
+                revocations.add(session, revocation, version.version, self._clock())
         return version
 
     def revocations(self) -> list[RevocationInfo]:
@@ -202,6 +205,11 @@ class Mesh:
         """A join token and its text, shown once."""
         return self._join_tokens.create(service, actor, uses, lifetime_s)
 
+    def may_serve(self, service: str) -> bool:
+        """False if a policy is in force and does not name ``service``: its sidecars would answer 404 to everything."""
+        policy = self._ledger.policy_in_force()
+        return policy is None or policy.service(service) is not None
+
     def revoke_sidecar(self, sidecar_id: str, actor: str) -> None:
         """Take a sidecar out of the mesh; listeners are told, so that it is disconnected."""
         self._enrolment.revoke_sidecar(sidecar_id, actor)
@@ -247,12 +255,6 @@ class Mesh:
             if (name is None and issuer.builtin) or issuer.name == name:
                 return issuer.name, issuer.builtin
         raise NotFound("the policy has no built-in issuer" if name is None else f"there is no issuer {name[:100]!r}")
-
-    def _client_id(self, key: str) -> str:
-        try:
-            return self.applications.get(key).client_id
-        except NotFound:
-            return key  # one that was removed, or a client of another issuer
 
 
 def open_mesh(

@@ -62,7 +62,28 @@ def test_join_tokens(control: Run, tmp_path: Path) -> None:
     assert len(listed) == 2
     assert control("join-token", "--revoke", listed[0]["id"]).code == 0
     assert "yes" in control("join-token", "--list").out
-    assert control("join-token", "not a service").code == 1
+    for name in ("not a service", "Orders"):
+        assert "lower-case letters" in control("join-token", name).err
+
+
+def test_a_slip_in_a_name_is_pointed_out(control: Run, policy: Path) -> None:
+    """A join token for a service that the policy does not know is made, with a warning."""
+    control("push", str(policy))
+    assert "does not name the service 'ordres'" in control("join-token", "ordres").err
+    assert control("join-token", "orders").err == ""
+
+
+def test_a_revocation_names_an_application_that_there_is_or_was(control: Run, policy: Path) -> None:
+    """A misspelt name gets no receipt, and removing an application first does not save its tokens."""
+    control("push", str(policy))
+    control("app", "add", "clerk", "--scope", "orders:read")
+    token = control("token", "issue", "--app", "clerk").out.strip()
+    said = control("revoke", "--app", "clrek", "--wait")
+    assert (said.code, said.out, "no application 'clrek'" in said.err) == (1, "", True)
+    control("app", "remove", "clerk")
+    assert "\nallowed" in control("explain", "orders", "GET", "/orders/7", "--token", token).out
+    assert control("revoke", "--app", "clerk", "--wait").code == 0
+    assert "token_revoked" in control("explain", "orders", "GET", "/orders/7", "--token", token).out
 
 
 def test_applications_and_tokens(control: Run, policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
