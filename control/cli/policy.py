@@ -51,7 +51,7 @@ def compile_(
     to: Annotated[Path, typer.Option("--out", help="Where to write it (0600).", show_default=False)],
 ) -> None:
     """Write the snapshot of SERVICE to a file, for a sidecar without control (sidecar run --snapshot). Works offline;
-    the built-in issuer's keys are control's, so that its tokens are 503 there. Secrets come from this environment."""
+    the built-in issuer's keys are control's, so that its tokens are refused. Secrets come from this environment."""
     import time
 
     from control.policy import PolicyErrors, compile_snapshot, gather, load
@@ -69,7 +69,10 @@ def compile_(
         raise Failure(f"{file} has no service {service!r}. It has: {known}.", USAGE)
     with os.fdopen(out.new_private_file(to), "wb") as written:
         written.write(encode(snapshot))
-    out.say(f"{to}: {service}, {len(snapshot.routes)} routes, {len(snapshot.issuers)} issuers")
+    out.say(f"{to}: {service}, {_count(len(snapshot.routes), 'route')}, {_count(len(snapshot.issuers), 'issuer')}")
+    for issuer in snapshot.issuers:
+        if not issuer.keys_known:
+            out.hint(f"warning: the keys of {issuer.name!r} are control's: a sidecar with this file refuses its tokens")
 
 
 def diff(file: PolicyFile, output: Output = None) -> None:
@@ -188,6 +191,10 @@ def explain(
     verdict = "allowed" if answer["allowed"] else f"refused: {answer['status']} {answer['reason']}"
     detail = f" ({answer['detail']})" if answer["detail"] and not answer["allowed"] else ""
     out.say(f"{verdict}{detail}  [version {answer['version']}]")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _client() -> "Client":

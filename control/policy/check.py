@@ -71,7 +71,8 @@ class Report:
                 lines.append(f"    expected {test.expected}, got {test.happened}")
                 lines += [f"      {step}" for step in test.steps]
         passed = sum(test.passed for test in self.tests)
-        lines.append(f"{self.name}: {'ok' if self.ok else 'not ok'}, {passed} of {len(self.tests)} tests passed")
+        told = f"{passed} of {len(self.tests)} tests passed" if self.tests else "it has no tests"
+        lines.append(f"{self.name}: {'ok' if self.ok else 'not ok'}, {told}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, object]:

@@ -46,7 +46,7 @@ def compile_snapshot(
 ) -> Snapshot:
     """What ``service``'s sidecar enforces. A service that the policy does not name gets no routes. PolicyErrors if
     a secret is missing or weak, or if an issuer's URL is control's own. With ``own`` None the built-in issuer's
-    keys are unknown, and its tokens are answered 503."""
+    URL and keys are unknown, and its tokens are refused."""
     found = policy.service(service)
     snapshot = Snapshot(policy.trust_domain, service, version, issued_at)
     if found is None:

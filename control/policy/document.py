@@ -64,7 +64,7 @@ def read(source: str, env: Mapping[str, str] | None, name: str) -> Document:
         _bound(source, name)
         node = yaml.compose(source, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise PolicyErrors(name, [_syntax(error)]) from error
+        raise PolicyErrors(name, [_syntax(error, source)]) from error
     except UnicodeEncodeError as error:
         raise PolicyErrors(name, [Problem(0, "", "not Unicode text")]) from error
     if not isinstance(node, yaml.MappingNode):
@@ -98,11 +98,13 @@ def _bound(source: str, name: str) -> None:
         raise PolicyErrors(name, [Problem(0, "", "the file is empty")])
 
 
-def _syntax(error: yaml.YAMLError) -> Problem:
+def _syntax(error: yaml.YAMLError, source: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     what = getattr(error, "problem", None) or "a character that YAML does not allow"
     context = getattr(error, "context", None) or ""
     told = f"not YAML: {what}" + (f" ({context})" if context else "")
+    if mark and "cannot start any token" in what and source[mark.index : mark.index + 1] == "\t":
+        told = "not YAML: a tab; indent with spaces"
     if "flow" in context:
         told += "; within {...} or [...], a value that holds one of {}[], is written in quotes"
     return Problem(mark.line + 1 if mark else 0, "", told)

@@ -63,9 +63,9 @@ def quoted(text: str) -> str:
     return repr(str(text) if len(text) <= 60 else text[:57] + "...")
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
+def suggestion(word: str, known: Sequence[str], cutoff: float = 0.6) -> str:
     """ " — did you mean 'scopes'?" or, if nothing comes near and the choice is short, what there is; else ""."""
-    near = get_close_matches(word[:80], known, n=1, cutoff=0.6)
+    near = get_close_matches(word[:80], known, n=1, cutoff=cutoff)
     if near:
         return f" — did you mean {quoted(near[0])}?"
     return f" (known: {', '.join(known)})" if 0 < len(known) <= 12 else ""

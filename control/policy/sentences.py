@@ -61,7 +61,7 @@ def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
             return path, "must not be empty"
         case "literal_error":
             words = str(context["expected"]).replace("'", "").split(" or ")
-            near = suggestion(value, words) if isinstance(value, str) else ""
+            near = suggestion(value, words, 0.7) if isinstance(value, str) else ""
             return path, f"must be {' or '.join(words)}" + (near if "did you" in near else "")
         case _:
             return path, detail["msg"]

@@ -119,3 +119,9 @@ def test_help_and_check_import_little() -> None:
     code = f"import sys, control.cli; control.cli.main(['--help']); sys.exit(sorted({heavy} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ})
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_compile_says_whose_tokens_the_file_does_not_know(offline: Run, policy: Path, tmp_path: Path) -> None:
+    """The built-in issuer's keys are control's; a sidecar that runs from the file refuses its tokens."""
+    said = offline("compile", str(policy), "orders", "--out", str(tmp_path / "orders.snapshot"))
+    assert (said.code, "the keys of 'own' are control's" in said.err) == (0, True)

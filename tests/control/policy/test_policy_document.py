@@ -25,7 +25,7 @@ def refusal(source: str) -> str:
         ("a: 1\n---\nb: 2\n", ":2: a second document"),
         ("a: [1\n", "not YAML"),
         ("a: {path: /x/{id}}\n", "is written in quotes"),
-        ("a:\n\t- b\n", "not YAML"),
+        ("a:\n\t- b\n", "a tab; indent with spaces"),
         ("a: \x00\n", "not YAML"),
         ("a: \ud800\n", "not Unicode text"),
         ("a: *nobody\n", "not YAML"),

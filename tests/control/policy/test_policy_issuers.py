@@ -162,10 +162,11 @@ def test_gather_says_what_it_could_not_read(tmp_path: Path) -> None:
     names = ("gone.json", ".", "../out.json", "link.json", "bytes.json")
     issuers = "".join(f"  i{n}: {{jwks: {{file: {name}}}}}\n" for n, name in enumerate(names))
     policy = tmp_path / "in" / "policy.yaml"
-    policy.write_text(f"issuers:\n{issuers}")
+    policy.write_text(f"issuers:\n{issuers}trust_domain: shop.test\nservcies: {{}}\n")
     with pytest.raises(PolicyErrors) as caught:
         gather(policy, {})
     told = ("there is no file", "not within", "not within", "leads out of", "not UTF-8")
-    found = [(problem.line, problem.message) for problem in caught.value.problems]
-    assert [line for line, _ in found] == [2, 3, 4, 5, 6]
-    assert all(want in message for want, (_, message) in zip(told, found, strict=True))
+    found = [problem for problem in caught.value.problems if problem.path.endswith("jwks.file")]
+    assert [(problem.line, problem.path) for problem in found] == [(n + 2, f"issuers.i{n}.jwks.file") for n in range(5)]
+    assert all(want in problem.message for want, problem in zip(told, found, strict=True))
+    assert any("unknown key 'servcies'" in problem.message for problem in caught.value.problems)  # all at once
