@@ -26,7 +26,6 @@ from .wire import HeadTooLongError, Wire
 MAX_INTERIM = 10
 """1xx responses before one final response."""
 _NO_TIME_S = 1e-9
-"""Over before anything is waited for, but not before it is tried."""
 
 
 class ClientConnection:
@@ -158,11 +157,16 @@ class ClientConnection:
         """Has the service closed this idle connection, or said something unasked? Does not wait. A socket shows it;
         what TLS has received and not yet given out shows only to one who begins to read."""
         stream = self.wire.stream
-        if isinstance(stream, trio.SocketStream):
+        socket = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        if isinstance(socket, trio.SocketStream):
             poll = select.poll()
-            poll.register(stream.socket.fileno(), select.POLLIN)
-            return bool(poll.poll(0))
-        with trio.move_on_after(_NO_TIME_S):
+            poll.register(socket.socket.fileno(), select.POLLIN)
+            readable = bool(poll.poll(0))
+            if readable or socket is stream:
+                return readable
+        with trio.CancelScope() as waiting:
+            # Set within: over before anything is waited for, but not before it is tried.
+            waiting.deadline = trio.current_time() + _NO_TIME_S
             with contextlib.suppress(trio.BrokenResourceError):
                 await stream.receive_some(1)
             return True

@@ -47,7 +47,8 @@ def upstream(url: str, tls: ssl.SSLContext | None = None) -> Upstream:
 
 async def _open_tls(host: str, port: int, context: ssl.SSLContext) -> trio.abc.Stream:
     tcp = await trio.open_tcp_stream(host, port)
-    stream = trio.SSLStream(tcp, context, server_hostname=host, https_compatible=True)
+    # Not https_compatible: a stream that ends without TLS's closing message was cut (RFC 9112 section 9.8).
+    stream = trio.SSLStream(tcp, context, server_hostname=host)
     try:
         await stream.do_handshake()
     except BaseException:  # whatever ended the handshake, a cancellation too: the socket must not leak
