@@ -39,7 +39,8 @@ from .proxy.gate import Gate
 from .proxy.origin import Forwarding
 from .proxy.proxy import Proxy, peer_address
 from .proxy.upstream import upstream
-from .settings import Settings, SettingsError
+from .settings import Settings
+from .spelling import SettingsError
 from .staleness import Staleness
 
 ACCEPT_GRACE_S = 0.1

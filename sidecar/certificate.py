@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 from cryptography import x509
 
-from .settings import SettingsError
+from .spelling import SettingsError
 
 LOOK_EVERY_S = 2.0
 

@@ -16,8 +16,9 @@ from .authz.evaluator import Evaluator, RequestFacts
 from .contract.reasons import status_of
 from .contract.snapshot import Snapshot
 from .contract.strict import ContractError
-from .settings import SETTINGS, Settings, SettingsError, add_flags, load
+from .settings import SETTINGS, Settings, add_flags, load
 from .snapshots import SnapshotError, has_joined, read_last_good, read_snapshot_file
+from .spelling import SettingsError
 
 USAGE = 2
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from .settings import address
+from .spelling import address
 
 BACKLOG = 1024
 BREATH_S = 0.1

@@ -11,21 +11,17 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from . import spelling
 from .contract.join import JoinToken, parse_join_token
 from .contract.strict import ContractError
 from .http1.limits import Limits, Timeouts
 from .proxy.origin import Network, Style
+from .spelling import SettingsError
 
 PREFIX = "SIDECAR_"
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used. The text names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,143 +61,30 @@ class Setting:
     secret: bool = False
 
 
-def service_name(text: str) -> str:
-    """A DNS label (RFC 1123), because callers reach the service by it."""
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", text):
-        raise SettingsError("is not a DNS label: lower-case letters, digits and inner hyphens, 63 at most")
-    return text
-
-
-def address(text: str) -> tuple[str, int]:
-    """``host:port`` or ``[v6]:port`` as (host, port); port 0 lets the system choose."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", text)
-    if not match or int(match[3]) > 65535:
-        raise SettingsError(f"is not HOST:PORT: {text!r}")
-    return match[1] or match[2], int(match[3])
-
-
-def _listen(text: str) -> str:
-    address(text)
-    return text
-
-
-def _reachable(text: str) -> str:
-    if text.startswith("unix:"):
-        if not text.startswith("unix:/"):
-            raise SettingsError("needs an absolute path: unix:/path")
-        return text
-    if address(text)[1] == 0:
-        raise SettingsError("needs a port")
-    return text
-
-
-def _controls(text: str) -> tuple[str, ...]:
-    return tuple(_reachable(part.strip()) for part in text.split(",") if part.strip())
-
-
-def _upstream(text: str) -> str:
-    if text.startswith("unix:"):
-        return _reachable(text)
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("is not http://HOST:PORT, https://HOST:PORT or unix:/PATH")
-    if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise SettingsError("takes a host and a port only: paths are forwarded as they were authorised")
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise SettingsError("has a bad port")
-    return text
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def duration_s(text: str) -> float:
-    """``250ms``, ``10s``, ``5m``, ``2h``, ``1d``, or a bare number of seconds, as seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text)
-    if not match or float(match[1]) == 0:
-        raise SettingsError("is not a duration such as 250ms, 10s or 5m")
-    return float(match[1]) * _UNITS[match[2] or "s"]
-
-
-_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-
-
-def size(text: str) -> int:
-    """A count or a number of bytes: ``65536``, ``64k``, ``10m``, ``1g``."""
-    match = re.fullmatch(r"(\d+)([kmg]?)(?:ib)?", text.lower())
-    if not match or int(match[1]) == 0:
-        raise SettingsError("is not a size such as 65536, 64k or 10m")
-    return int(match[1]) * _SIZES[match[2]]
-
-
-MAX_WORKERS = 64
-
-
-def _workers(text: str) -> int:
-    if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= MAX_WORKERS:
-        raise SettingsError(f"is not a number of processes from 1 to {MAX_WORKERS}")
-    return int(text)
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    try:
-        return tuple(ip_network(part) for part in parts)
-    except ValueError as error:
-        raise SettingsError(f"is not a list of addresses and networks such as 10.0.0.0/8: {error}") from error
-
-
-def _style(text: str) -> str:
-    if text not in ("x-forwarded", "rfc7239", "both"):
-        raise SettingsError("is none of x-forwarded, rfc7239, both")
-    return text
-
-
-def _path(text: str) -> Path:
-    if not text or "\0" in text:
-        raise SettingsError("is not the name of a file")
-    return Path(text)
-
-
-def _join_token(text: str) -> JoinToken:
-    try:
-        return parse_join_token(text)
-    except ContractError as error:
-        raise SettingsError(str(error)) from None
-
-
-def _no_egress(_text: str) -> str:
-    raise SettingsError("egress is not in this version; leave it out")
-
-
 _MAIN = (
-    Setting("service", service_name, "name of the service it stands beside (required)"),
-    Setting("listen", _listen, "where callers come in", "0.0.0.0:8000"),
-    Setting("upstream", _upstream, "the service: http://, https:// or unix:/path", "http://127.0.0.1:8080"),
-    Setting("admin", _listen, "/live /ready /metrics /snapshot /drain", "127.0.0.1:8001"),
-    Setting("egress", _no_egress, "not in this version"),
-    Setting("control", _controls, "one or more HOST:PORT or unix:/path, comma-separated, tried in turn"),
-    Setting("join_token", _join_token, "enrolment with control (variable or file only)", secret=True),
-    Setting("join_token_file", _path, "file that holds the join token"),
-    Setting("snapshot", _path, "run from this file, which control compile wrote, without control"),
-    Setting("state_dir", _path, "last-good snapshot and identity", "./state"),
-    Setting("workers", _workers, "processes sharing the port", "1"),
-    Setting("max_staleness", duration_s, "refuse with 503 when control has been silent this long", "never"),
-    Setting("tls_cert", _path, "certificate chain in PEM: the port speaks TLS"),
-    Setting("tls_key", _path, "its private key in PEM"),
-    Setting(
-        "trusted_proxies", _networks, "peers whose X-Forwarded-* or Forwarded is believed, comma-separated", "none"
-    ),
-    Setting("forwarded", _style, "how hops are told to the service: x-forwarded, rfc7239, both", "x-forwarded"),
+    Setting("service", spelling.service_name, "name of the service it stands beside (required)"),
+    Setting("listen", spelling.listen, "where callers come in", "0.0.0.0:8000"),
+    Setting("upstream", spelling.upstream, "the service: http://, https:// or unix:/path", "http://127.0.0.1:8080"),
+    Setting("admin", spelling.listen, "/live /ready /metrics /snapshot /drain", "127.0.0.1:8001"),
+    Setting("egress", spelling.no_egress, "not in this version"),
+    Setting("control", spelling.controls, "one or more HOST:PORT or unix:/path, comma-separated, tried in turn"),
+    Setting("join_token", spelling.join_token, "enrolment with control (variable or file only)", secret=True),
+    Setting("join_token_file", spelling.path, "file that holds the join token"),
+    Setting("snapshot", spelling.path, "run from this file, which control compile wrote, without control"),
+    Setting("state_dir", spelling.path, "last-good snapshot and identity", "./state"),
+    Setting("workers", spelling.workers, "processes sharing the port", "1"),
+    Setting("max_staleness", spelling.duration_s, "refuse with 503 when control has been silent this long", "never"),
+    Setting("tls_cert", spelling.path, "certificate chain in PEM: the port speaks TLS"),
+    Setting("tls_key", spelling.path, "its private key in PEM"),
+    Setting("trusted_proxies", spelling.networks, "peers whose X-Forwarded-* or Forwarded is believed", "none"),
+    Setting("forwarded", spelling.style, "how hops are told to the service: x-forwarded, rfc7239, both", "x-forwarded"),
 )
 
 
 def _bounds(of: type[Timeouts] | type[Limits]) -> tuple[Setting, ...]:
-    parse, meaning = (duration_s, "how long this wait may take") if of is Timeouts else (size, "how much there may be")
+    waits = of is Timeouts
+    parse: Callable[[str], Any] = spelling.duration_s if waits else spelling.size
+    meaning = "how long this wait may take" if waits else "how much there may be"
     rows = []
     for item in dataclasses.fields(of):
         default = "none" if item.default is None else f"{item.default}"

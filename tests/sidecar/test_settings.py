@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.settings import SETTINGS, Settings, SettingsError, address, duration_s, load, size
+from sidecar.settings import SETTINGS, Settings, load
+from sidecar.spelling import SettingsError, address, duration_s, size
 
 from .conftest import join_token
 
@@ -57,7 +58,17 @@ def test_a_flag_beats_a_variable_beats_the_file(tmp_path: Path) -> None:
 
 BAD = {
     "listen": ["", "8000", ":8000", "a b:1", "h:65536", "h:1:2", "[::1", "unix:/x", "http://h:1"],
-    "upstream": ["", "orders:80", "ftp://h", "http://h:99999", "http://h/path", "http://u@h", "unix:x", "http://:80"],
+    "upstream": [
+        "",
+        "h:80",
+        "ftp://h",
+        "http://h:99999",
+        "http://h/p",
+        "http://u@h",
+        "unix:x",
+        "http://:80",
+        "http://[",
+    ],
     "admin": ["x"],
     "egress": ["127.0.0.1:8002"],
     "control": ["h", "h:0", "unix:x", "a:1,b"],
