@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format bench peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format bench soak peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -37,6 +37,9 @@ compose-test: $(STAMP)  ## compose.yml under a real Docker engine; skipped loudl
 peers: $(STAMP)  ## other people's clients and servers through a sidecar; names those that are not installed
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/peers.txt
 	$(BIN)/python -m pytest -m peers tests/peers $(ARGS)
+
+soak: $(STAMP)  ## load, slow callers, leaks and SIGTERM; ARGS="load", ARGS="leak --connections 1000000", ...
+	@$(BIN)/python bench/soak.py $(ARGS)
 
 lint: $(STAMP)  ## ruff, mypy --strict, the arrows between the rooms
 	$(BIN)/ruff check .
