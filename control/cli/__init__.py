@@ -16,6 +16,20 @@ Nothing heavy is imported before a verb needs it, so that ``control --help`` is 
 neither a network nor a running control.
 """
 
-from .main import main
+import sys
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script: the exit code."""
+    try:
+        from .main import main as run
+    except ModuleNotFoundError as error:
+        print(
+            f"control: {error.name} is not installed. Install it whole: pip install 'sidegate[control]'",
+            file=sys.stderr,
+        )
+        return 2
+    return run(arguments)
