@@ -40,6 +40,7 @@ from .proxy.origin import Forwarding
 from .proxy.proxy import Proxy, peer_address
 from .proxy.upstream import upstream
 from .settings import Settings
+from .snapshots import SnapshotError
 from .spelling import SettingsError
 from .staleness import Staleness
 
@@ -62,7 +63,7 @@ class Place:
 
 def run(settings: Settings) -> int:
     """``sidecar run`` with one process: the exit code. 0 after an orderly end; 1 if it could not begin or go on, or
-    exchanges had to be cut; 2 if a setting cannot be used."""
+    exchanges had to be cut; 2 if a setting or the snapshot cannot be used."""
     write_journal()
     return told(partial(trio.run, _run_alone, settings))
 
@@ -74,7 +75,7 @@ def told(work: Callable[[], int]) -> int:
     except* (StartError, DoorError) as errors:
         print(f"sidecar: {_first(errors)}", file=sys.stderr)
         code = 1
-    except* SettingsError as errors:
+    except* (SettingsError, SnapshotError) as errors:
         print(f"sidecar: {_first(errors)}", file=sys.stderr)
         code = 2
     return code

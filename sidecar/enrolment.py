@@ -53,13 +53,14 @@ class Restored(Bringer, Protocol):
 
 
 async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker: int) -> Bringer | None:
-    """Puts a snapshot in force if there is one, and gives what will bring the next ones. StartError if it cannot."""
+    """Puts a snapshot in force if there is one, and gives what will bring the next ones. StartError if it
+    cannot, SnapshotError if what is there cannot be used."""
     if settings.snapshot is not None:
+        snapshot = await trio.to_thread.run_sync(read_snapshot_file, settings.snapshot, settings.service)
         try:
-            snapshot = await trio.to_thread.run_sync(read_snapshot_file, settings.snapshot, settings.service)
             gate.use(snapshot)
-        except (SnapshotError, ContractError) as error:
-            raise StartError(str(error)) from error
+        except ContractError as error:
+            raise SnapshotError(f"{settings.snapshot}: {error}") from error
         status.use(snapshot, "file")
         return None
     try:
@@ -73,8 +74,6 @@ async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker:
             return follower
         link = _link(settings, gate, status, worker)
         await link.restore()
-    except SnapshotError as error:
-        raise StartError(str(error)) from error
     except ContractError as error:
         hint = ": join_token or join_token_file" if error.code == "no_identity" else ""
         raise StartError(f"{error}{hint}") from error

@@ -21,7 +21,7 @@ def read_snapshot_file(path: Path, service: str) -> Snapshot:
     try:
         snapshot = decode(_read(path))
     except ContractError as error:
-        raise SnapshotError(f"{path}: {error}") from error
+        raise SnapshotError(f"{path}: is no snapshot as control compile writes them: {error}") from error
     if snapshot.service != service:
         raise SnapshotError(f"{path}: is for service {snapshot.service!r}, not {service!r}")
     return snapshot
@@ -40,6 +40,8 @@ def read_last_good(state_dir: Path, service: str) -> tuple[Snapshot, Path] | Non
 
 def has_joined(state_dir: Path) -> bool:
     """Is there an identity, so that no join token is needed?"""
+    if _exists(state_dir) and not state_dir.is_dir():
+        raise SnapshotError(f"state_dir {state_dir}: is not a directory")
     return _exists(state_dir / "identity")
 
 

@@ -19,7 +19,6 @@ import trio
 from sidecar.app import leave_when_isolated, say_ready, told
 from sidecar.certificate import load
 from sidecar.door import Door, bound, open_sockets, url
-from sidecar.enrolment import StartError
 from sidecar.life import Life
 from sidecar.observe.admin import Admin
 from sidecar.observe.journal import write_journal
@@ -116,7 +115,7 @@ class Parent:
         self._workers: dict[int, Worker] = {}
         self._codes: list[int] = []
         self._replaced = 0
-        self._all_begun = False
+        self._all_begun = self._failed = False
 
     async def run(self, started: Callable[[], None]) -> int:
         """Until the end is told and every worker has drained. The exit code."""
@@ -135,6 +134,8 @@ class Parent:
                     self._all_begun = True
                     started()
             nursery.cancel_scope.cancel()
+        if self._failed:  # whoever failed has said why
+            return max(1, *self._codes)
         cut = sum(code != 0 for code in self._codes)
         if cut:
             _log.warning("drained, but in %d of %d workers exchanges had to be cut", cut, len(self._codes))
@@ -144,22 +145,24 @@ class Parent:
         return {number: worker for number, worker in self._workers.items() if worker.started.is_set()}
 
     async def _keep(self, number: int, begun: trio.Event) -> None:
-        """One worker after the other, until the end."""
+        """One worker after the other, until the end. ``begun``: the first of them has, or never will."""
         deaths = 0
         while not self._life.drain.is_set():
             born = trio.current_time()
             code = await self._one(number, begun)
-            if self._life.drain.is_set():
+            if self._life.drain.is_set() or not self._all_begun:
                 self._codes.append(code)
-                return
-            if not self._all_begun:
-                raise StartError(f"worker {number} could not begin")  # it has said why
+                self._failed |= not self._life.drain.is_set()
+                break
             deaths = deaths + 1 if trio.current_time() - born < YOUNG_S else 0
             wait_s = RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S) - 1)]
             _log.error("worker %d ended (%s); another takes its place in %g s", number, ended_by(code), wait_s)
             self._replaced += 1
             with trio.move_on_after(wait_s):
                 await self._life.drain.wait()
+        if self._failed:
+            self._life.end()
+        begun.set()
 
     async def _one(self, number: int, begun: trio.Event) -> int:
         """One worker's life; its exit code."""
@@ -187,7 +190,6 @@ class Parent:
             with trio.CancelScope(shield=True):  # a killed process ends at once
                 await process.wait()
                 await worker.channel.aclose()
-        begun.set()
         return code
 
     async def _pass_the_end_on(self) -> None:

@@ -78,6 +78,9 @@ def test_everything_that_can_be_wrong_is_one_sentence(capsys: Said, tmp_path: Pa
     assert "No such file" in sentence(capsys, "check", "--service", "orders", "--snapshot", "nothing.snapshot")
     assert "is for service 'orders'" in sentence(capsys, "check", "--service", "web", "--snapshot", str(snapshot_file))
     certificate, key = map(str, write_pair(tmp_path))
+    assert "is not a directory" in sentence(
+        capsys, "check", "--service", "orders", "--control", "h:1", "--state-dir", str(snapshot_file)
+    )
     assert "tls_key" in sentence(capsys, *from_file, "--tls-cert", certificate, "--tls-key", "nothing.pem")
     assert "holds no certificate" in sentence(capsys, *from_file, "--tls-cert", key, "--tls-key", key)
     snapshot_file.write_bytes(b"junk")
@@ -141,6 +144,10 @@ def test_run_says_what_cannot_be_used(snapshot_file: Path, tmp_path: Path) -> No
     assert said.stderr.count("\n") == 1
     said = command(*run, "--workers", "2", "--listen", "192.0.2.1:1", expect=1)
     assert said.stderr.count("\n") == 1
+    other = [*run[:2], "--service", "web", *run[4:], "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+    for workers in ("1", "2"):
+        said = command(*other, "--workers", workers, expect=2)
+        assert said.stderr == f"sidecar: {snapshot_file}: is for service 'orders', not 'web'\n"
     free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
     to_control = [*run[:4], "--control", "127.0.0.1:1", "--state-dir", str(tmp_path / "state"), *free]
     assert command(*to_control, expect=1).stderr.count("\n") == 1
