@@ -14,7 +14,7 @@ MAX_LINE_BYTES = 1024
 MAX_TRAILER_BYTES = 8192
 MAX_TRAILERS = 32
 
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*)?")
 
 
 class ChunkedDecoder:

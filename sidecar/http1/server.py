@@ -36,6 +36,8 @@ class ServerConnection:
         self._left: int | None = 0
         self.responding = False
         """Has a final response begun?"""
+        self.asked_head = False
+        """Is the request a HEAD, whatever else is wrong with it? Then no response to it has a body."""
 
     async def wait_for_request(self) -> bool:
         """Wait for a request's first byte; False when the client has closed, or has nothing to say."""
@@ -48,7 +50,7 @@ class ServerConnection:
 
     async def read_request(self) -> RequestHead | None:
         """The next request's head. None if the client leaves without one."""
-        self.responding = False
+        self.responding = self.asked_head = False
         limits, buffer = self._limits, self.wire.buffer
         try:
             with trio.fail_after(self._timeouts.head_read_s):
@@ -64,6 +66,7 @@ class ServerConnection:
             return None
         if raw is None:
             return None
+        self.asked_head = raw.startswith(b"HEAD ")
         if raw.find(b"\r\n") > limits.request_line_bytes:
             self._inspect(bytearray(raw), 0)
         head = parse_request(raw, limits)
@@ -88,6 +91,7 @@ class ServerConnection:
         """Refuse early what can only get worse. The fault that stands first counts, so that the answer does not depend
         on how the bytes arrived."""
         start, line_limit = max(0, seen - 1), self._limits.request_line_bytes
+        self.asked_head = buffer.startswith(b"HEAD ")
         line_end = buffer.find(b"\r\n", 0, line_limit + 2)
         if line_end < 0:
             if seen < FIRST_BYTES:

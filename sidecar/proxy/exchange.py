@@ -140,7 +140,7 @@ class Exchange:
         said = answer(refusal, record.decision_id, record.version)
         large = head is not None and isinstance(head.framing, int) and head.framing > limits.discard_bytes
         last = head is None or large or down.expects_continue or not self._may_go_on(head)
-        framing = None if head is not None and head.method == b"HEAD" else len(said.body)
+        framing = None if down.asked_head else len(said.body)
         first = b"" if framing is None else said.body
         await down.send_head(said.status, said.phrase, said.headers, framing, close=last, first=first)
         await down.finish()

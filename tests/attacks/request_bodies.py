@@ -52,6 +52,8 @@ _BAD = {
     "escape in an extension": b"5;\x1b\r\nhello\r\n" + _END,
     "extension without a size": b";a=b\r\nhello\r\n" + _END,
     "extension without a semicolon": b"5 a=b\r\nhello\r\n" + _END,
+    "space before an extension": b"5 ;a\r\nhello\r\n" + _END,
+    "tab before an extension": b"5\t;a\r\nhello\r\n" + _END,
     "endless extension": b"5;" + b"a" * 2000,
     "TERM.SPILL: data over its size, LF": b"5\r\nhello\n0\r\n\r\n" + SMUGGLED,
     "SPILL.TERM: data over its size by two": b"5\r\nhelloxx0\r\n\r\n",
@@ -84,7 +86,6 @@ _BAD = {
 _GOOD: dict[str, tuple[bytes, bytes]] = {
     "extensions are dropped": (b"5;a=b;c\r\nhello\r\n0;d\r\n\r\n", b"hello"),
     "quoted extension is dropped": (b'5;a="x\\"y"\r\nhello\r\n' + _END, b"hello"),
-    "spaces before an extension": (b"5 ;a\r\nhello\r\n" + _END, b"hello"),
     "zeros first": (b"0005\r\nhello\r\n0000\r\n\r\n", b"hello"),
     "capital digits": (b"A\r\n0123456789\r\n" + _END, b"0123456789"),
     "CRLF in data": (b"4\r\n\r\n\r\n\r\n" + _END, b"\r\n\r\n"),

@@ -145,6 +145,10 @@ ATTACKS: Attacks = (
         "URL of a query": Attack(get(target=b"http://orders?/public/a"), ((404, "no_route"),), closes=False),
         "two slashes are no authority": Attack(get(target=b"//evil/public/a"), ((404, "no_route"),), closes=False),
         "path in the way of a URL": Attack(get(target=b"/http://orders/public/a"), ((404, "no_route"),), closes=False),
+        "HEAD that is malformed has no body in return": Attack(
+            b"HEAD /public/a#b HTTP/1.1\r\n" + HOST + b"\r\n" + get(), ((400, ""),)
+        ),
+        "HEAD that is never whole": Attack(b"HEAD /public/a HTTP/1.1\r\nA : b\n", ((400, ""),)),
         "OPTIONS star": Attack(b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n", (MALFORMED,), closes=False),
         "HTTP/1.0 closes": Attack(get(version=b"1.0") + get(), (PASSED,), (forwarded("GET /public/a", via="1.0"),)),
         "HTTP/1.0 without Host": Attack(
