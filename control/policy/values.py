@@ -21,18 +21,19 @@ _ISSUER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}\Z")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}\Z")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
+_ODD = re.compile(r"[^a-z0-9]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
 MAX_STEPS = 8
 OWN_VARIABLES = "CONTROL_"
 """How the names of control's own settings begin; one of them is the operator credential."""
 
-_OURS = ("x-auth-", "x_auth_", "proxy-")
+_OURS = ("x-auth-", "proxy-")
 _TAKEN = frozenset(
     {
-        *("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"),
         *("host", "content-length", "content-type", "authorization", "cookie", "expect"),
-        *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
+        *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via"),
         *("x-request-id", "traceparent", "tracestate"),
     }
 )
@@ -179,7 +180,8 @@ def header_name(value: Any) -> str:
     word = text(value)
     if not _TOKEN.match(word):
         raise said(f"{quoted(word)} is no header name")
-    lower = word.lower()
+    # As the most careless reader of it sees it: many servers take `_` and other odd characters for `-`.
+    lower = _ODD.sub("-", word.lower())
     if lower in _TAKEN or lower.startswith(_OURS):
         raise said(f"the header {word} is not free to be set by a policy")
     return word

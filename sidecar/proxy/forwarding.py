@@ -35,7 +35,7 @@ HOP_BY_HOP = frozenset(
         b"proxy-authorization",
     }
 )
-_SET_HERE = frozenset(
+SET_HERE = frozenset(
     {
         b"host",
         b"content-length",
@@ -53,7 +53,7 @@ _IDENTITY = b"x-auth-"
 _HOPS = b"x-forwarded-"
 _ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
 """What services take for the truth about who is calling, beside ``X-Forwarded-*``: only a trusted proxy may say it."""
-_NOT_FOR_CONNECTION = _SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
+_NOT_FOR_CONNECTION = SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
 
 
@@ -71,7 +71,7 @@ def check_policy(policy: Forward) -> None:
     """ContractError if the policy sets a header that is none, or one that is set or removed here."""
     for name, _ in policy.headers:
         read = plain(name.lower().encode("ascii", "replace"))
-        reserved = read in HOP_BY_HOP | _SET_HERE | {b"authorization"} or read.startswith(_IDENTITY)
+        reserved = read in HOP_BY_HOP | SET_HERE | {b"authorization"} or read.startswith(_IDENTITY)
         if reserved or not _NAME.fullmatch(name):
             raise ContractError("bad_forward", f"forward.headers: {name[:40]!r} cannot be set by a policy")
 
@@ -99,7 +99,7 @@ def forward_request(
     """The service's head for an allowed request; UnsafeClaim if the principal cannot be written down.
     ``authority`` stands in for the Host that HTTP/1.0 may lack."""
     principal, headers = decision.principal, head.headers
-    dropped = HOP_BY_HOP | _SET_HERE | options | _policy_names(policy)
+    dropped = HOP_BY_HOP | SET_HERE | options | _policy_names(policy)
     if principal is not None and policy.token == "strip":
         dropped |= {b"authorization"}
     request_id = ids.request_id(values(headers, b"x-request-id"))
