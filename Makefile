@@ -73,6 +73,7 @@ venv: $(STAMP)  ## only the virtual environment
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@python="$(PYTHON)"; python="$${python:-$$(.ci/python)}" && [ -n "$$python" ] && \
+	"$$python" -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Sidegate needs CPython 3.11 or newer: PYTHON is " + sys.version.split()[0])' && \
 	echo "Making $(VENV) with $$python from requirements/dev.txt ..." && \
 	"$$python" -m venv --clear "$(VENV)" && \
 	"$(BIN)/python" -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/dev.txt && \
