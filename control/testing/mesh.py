@@ -207,7 +207,8 @@ class Mesh:
         )
         accepting = [found for name in names for found in self.control.issuers(name) if found.name == issuer]
         if not accepting:
-            raise MeshError(f"no service of the policy accepts an issuer {issuer!r}")
+            known = sorted({found.name for name in names for found in self.control.issuers(name)})
+            raise MeshError(f"no service here accepts an issuer {issuer!r}; accepted: {', '.join(known) or 'none'}")
         audiences = sorted({audience for found in accepting for audience in found.audiences})
         return self._mint.token(accepting[0], {"aud": audiences, **claims}, int(self.now()))
 
@@ -217,6 +218,8 @@ def _loaded(policy: str | Path, files: Mapping[str, str]) -> Policy:
     source, folder, name = policy, None, "policy.yaml"
     if isinstance(policy, Path):
         source, folder, name = policy.read_text(encoding="utf-8"), policy.parent, policy.name
+    elif policy.endswith((".yaml", ".yml")) and "\n" not in policy:
+        raise MeshError(f"push takes YAML or a pathlib.Path, and {policy!r} is text: push(Path({policy!r}))")
     given = dict(files)
     for file in referenced_files(str(source), os.environ, name=name):
         beside = folder / file if folder is not None else None

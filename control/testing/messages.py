@@ -32,13 +32,18 @@ class Request:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Response:
     """A response, the service's or the caller's. ``body`` may be given as text, or as anything JSON can hold."""
 
     status: int = 200
     body: Any = b""
     headers: Headers = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        # What a failing assert shows, which is cut short: what decides comes first.
+        why = f" {self.reason}" if self.reason else ""
+        return f"<Response {self.status}{why}, body={self.body!r}, headers={self.headers!r}>"
 
     @property
     def content(self) -> bytes:

@@ -28,6 +28,7 @@ from .status import LinkStatus
 from .threads import InThread, in_thread
 
 Dial = Callable[[str, ssl.SSLContext], Awaitable[trio.abc.Stream]]
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # what OpenSSL makes of plain text
 
 
 class Link:
@@ -178,4 +179,6 @@ def _said(error: BaseException) -> str:
         error = error.__cause__
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(_said(inner) for inner in error.exceptions)
+    if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
+        return "what answers there does not speak TLS: is it control's push address, and not its HTTP one?"
     return str(error) or type(error).__name__

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -200,6 +201,20 @@ async def test_tls_1_2_is_not_spoken(tmp_path: Path) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await stream.do_handshake()
         await trio.aclose_forcefully(stream)
+
+
+async def test_control_s_http_port_is_told_from_its_push_port(tmp_path: Path) -> None:
+    """The two are easily mixed up, and what TLS says of plain HTTP helps nobody."""
+
+    async def http(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some()
+            await stream.send_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+    async with running(tmp_path) as mesh:
+        [listener] = await mesh.nursery.start(partial(trio.serve_tcp, http, 0, host="127.0.0.1"))
+        mesh.link(f"127.0.0.1:{listener.socket.getsockname()[1]}", mesh.core.token())
+        assert "push address" in (await mesh.until("does not speak TLS")).error
 
 
 def test_a_ca_that_is_none_is_refused(tmp_path: Path) -> None:

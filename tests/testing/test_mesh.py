@@ -107,6 +107,17 @@ async def test_before_the_first_policy_everything_is_503(mesh: Mesh) -> None:
     assert (await orders.get("/public/x")).status == 200
 
 
+async def test_slips_are_told(mesh: Mesh) -> None:
+    """A path given as text, an issuer that is none; and a failing assert shows the reason first."""
+    with pytest.raises(MeshError, match=r"push\(Path\('policy.yaml'\)\)"):
+        await mesh.push("policy.yaml")
+    await mesh.push(POLICY)
+    with pytest.raises(MeshError, match="accepted: own, partner"):
+        mesh.token("partnr")
+    orders = await mesh.service("orders")
+    assert repr(await orders.get("/orders/7")).startswith("<Response 401 missing_token, body=")
+
+
 async def test_a_service_can_be_a_function_of_the_request(mesh: Mesh) -> None:
     """Plain or async; bodies arrive and go back."""
 
