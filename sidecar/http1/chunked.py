@@ -84,6 +84,8 @@ class ChunkedDecoder:
             self.trailers = parse_fields(section.split(b"\r\n"), MAX_TRAILERS)
         except ValueError as error:
             raise MalformedError("trailers that are no fields, or too many") from error
+        if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.trailers):
+            raise MalformedError("a length in the trailers")  # RFC 9110 section 6.5.1: it must not be there
         del buffer[: end + 4]
         self.finished = True
         return True

@@ -143,6 +143,7 @@ _CHUNKS = {
     "a folded trailer": b"2\r\nok\r\n0\r\nA: b\r\n c\r\n\r\n",
     "a trailer split by CR": b"2\r\nok\r\n0\r\nA: b\rC: d\r\n\r\n",
     "a trailer with a space before its colon": b"2\r\nok\r\n0\r\nA : b\r\n\r\n",
+    "a length in the trailers": b"2\r\nok\r\n0\r\nContent-Length: 4\r\n\r\nevil",
     "33 trailers": b"2\r\nok\r\n0\r\n" + b"A: b\r\n" * 33 + b"\r\n",
     "endless extension": b"2;" + b"a" * 2000,
 }

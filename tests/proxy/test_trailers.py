@@ -46,7 +46,7 @@ NOT_PASSED = {
     "not announced": (WANTED, (), b"X-Sum: 1\r\n"),
     "another announced": (WANTED, (b"X-Other",), b"X-Sum: 1\r\n"),
     "identity": (WANTED, (b"X-Auth-Subject, x_auth_scope",), b"X-Auth-Subject: boss\r\nx_auth_scope: admin\r\n"),
-    "framing": (WANTED, (b"Content-Length, Transfer-Encoding",), b"Content-Length: 5\r\nTransfer-Encoding: x\r\n"),
+    "framing": (WANTED, (b"Content_Length, Transfer_Encoding",), b"Content_Length: 5\r\nTransfer_Encoding: x\r\n"),
     "credentials": (WANTED, (b"Set-Cookie, Authorization",), b"Set-Cookie: a=b\r\nAuthorization: x\r\n"),
     "routing and caching": (WANTED, (b"Host, Location, Cache-Control",), b"Host: a\r\nLocation: b\r\n"),
     "connection": (WANTED, (b"Connection, Upgrade, Trailer",), b"Connection: close\r\nUpgrade: h2c\r\n"),
