@@ -22,6 +22,7 @@ from functools import partial
 
 import trio
 
+from . import garbage
 from .certificate import Certificate
 from .descriptors import fitted, take_all
 from .door import Door, DoorError, open_sockets, url
@@ -93,6 +94,7 @@ async def _run_alone(settings: Settings) -> int:
     callers = open_sockets("listen", settings.listen)
     operators = open_sockets("admin", settings.admin)
     scheme = "https" if settings.tls_cert else "http"
+    garbage.settle()
 
     async def answer(pages: Pages) -> None:
         async with trio.open_nursery() as desk:

@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from sidecar import garbage
 from sidecar.app import Place, run_sidecar, told
 from sidecar.door import bound
 from sidecar.life import Life
@@ -44,6 +45,7 @@ async def _run(end: socket.socket) -> int:
     settings: Settings = pickle.loads(base64.b64decode(first["settings"]))  # noqa: S301  # from our own parent
     sockets = [bound(family, where, shared=True) for family, where in first["addresses"]]
     place = Place(sockets, partial(_answer, channel, life), WholeLines(sys.stdout.fileno()), first["number"])
+    garbage.settle()
     async with trio.open_nursery() as nursery:
         await nursery.start(life.listen)
 
