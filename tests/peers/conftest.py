@@ -129,6 +129,12 @@ def before_node(fleet: dict[str, Sidecar], processes: Processes) -> Sidecar:
 
 
 @pytest.fixture(scope="session")
+def before_websockets(fleet: dict[str, Sidecar], processes: Processes) -> Sidecar:
+    """The one before the ``websockets`` library's server."""
+    return sidecar_before("websockets", fleet, processes)
+
+
+@pytest.fixture(scope="session")
 def before_nginx(fleet: dict[str, Sidecar], processes: Processes) -> Sidecar:
     """The one before nginx, which it reaches on a unix socket."""
     require("nginx")

@@ -73,6 +73,7 @@ def start(name: str, processes: Processes) -> str:
             *("--threads", "8", "--bind", "127.0.0.1:0", "--keep-alive", "1", "--no-control-socket"),
         ],
         "node": ["node", str(PROGRAMS / "service.mjs")],
+        "websockets": [sys.executable, str(PROGRAMS / "service_websockets.py")],
     }
     return processes.start(name, commands[name], r"(?:running on|Listening at:|listening on) (http://\S+:\d+)")[1]
 
