@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format bench soak peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format bench soak fuzz peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -41,6 +41,11 @@ peers: $(STAMP)  ## other people's clients and servers through a sidecar; names 
 soak: $(STAMP)  ## load, slow callers, leaks and SIGTERM; ARGS="load", ARGS="leak --connections 1000000", ...
 	@$(BIN)/python bench/soak.py $(ARGS)
 
+fuzz: $(STAMP)  ## HTTP held against h11 over many inputs; ARGS="--inputs 10000000", ARGS="--replay FILE", ...
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --require-hashes \
+	-r requirements/fuzz.txt || echo "atheris cannot be installed here"
+	@$(BIN)/python -m tests.fuzz.deep $(ARGS)
+
 lint: $(STAMP)  ## ruff, mypy --strict, the arrows between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,6 +73,7 @@ lock: $(STAMP)  ## resolve requirements/*.txt again
 	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/sidecar.txt
 	$(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	$(COMPILE) -c requirements/dev.txt --group peers -o requirements/peers.txt
+	$(COMPILE) -c requirements/dev.txt --group fuzz -o requirements/fuzz.txt
 
 venv: $(STAMP)  ## only the virtual environment
 
@@ -81,7 +87,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	touch "$(STAMP)"
 
 clean:  ## remove what the targets made, but no policy, data or state
-	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 endif

@@ -101,7 +101,7 @@ def test_the_sidecar_stays_light() -> None:
     assert not heavy & set(locked("sidecar"))
 
 
-@pytest.mark.parametrize("which", ["sidecar", "control", "dev", "build", "peers"])
+@pytest.mark.parametrize("which", ["sidecar", "control", "dev", "build", "peers", "fuzz"])
 def test_the_locks_are_whole_and_name_no_place(which: str) -> None:
     """Every line has its hashes, and nothing says where the packages came from."""
     text = (ROOT / "requirements" / f"{which}.txt").read_text()

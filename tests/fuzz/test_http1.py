@@ -1,132 +1,84 @@
-"""Hostile bytes: every parser of http1 returns or refuses, in the same way however they arrive, and nothing that it
-accepts would h11 read otherwise."""
+"""Hostile bytes: what is read is what h11 reads in them, what passes the proxy is what would have come without it, and
+neither depends on how the bytes arrive. ``make fuzz`` tries the same properties by the million."""
 
-import itertools
+from pathlib import Path
 
-import h11
-import trio
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trio.testing import memory_stream_pair
 
 from sidecar.http1.chunked import ChunkedDecoder, encode_chunk
-from sidecar.http1.errors import DisconnectedError, RequestError, UpstreamError
-from sidecar.http1.fields import MalformedError
-from sidecar.http1.framing import Unsized
-from sidecar.http1.limits import Limits, Timeouts
-from sidecar.http1.request import parse_request
-from sidecar.http1.response import parse_response
-from sidecar.http1.server import ServerConnection
 
-LIMITS = Limits()
-PIECES = st.sampled_from(
-    [
-        b"GET", b"POST", b"PRI", b" ", b"/", b"/a", b"*", b"http://h/", b"h", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0",
-        b"\r\n", b"\n", b"\r", b"\0", b"\t", b":", b"Host: h", b"Host:", b"Content-Length: 5", b"Content-Length: 0",
-        b"Transfer-Encoding: chunked", b"Transfer-Encoding: ", b"Connection: close", b"Expect: 100-continue", b"5",
-        b"hello", b"0", b"\r\n\r\n", b";", b"a=b", b"f" * 17, b"\xff", b"HTTP/1.1 200 OK", b"#", b"?",
-    ]
-)  # fmt: skip
-NOISE = st.lists(st.one_of(PIECES, st.binary(max_size=6)), max_size=24).map(b"".join)
-HEADS = NOISE.map(lambda noise: b"GET / HTTP/1.1\r\nHost: h\r\n" + noise)
-QUICK = settings(max_examples=250, deadline=None)
+from .deep import __main__ as command
+from .deep.engines import by_chance, keeping
+from .deep.inputs import MOST_CUTS, PIECES, decode, encode, pieces
+from .deep.properties import PROPERTIES
 
-
-@QUICK
-@given(st.one_of(NOISE, HEADS))
-def test_a_request_that_we_accept_h11_reads_alike(noise: bytes) -> None:
-    """Method, version, headers and framing; the target but for its authority."""
-    raw = noise.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
-    try:
-        ours = parse_request(raw, LIMITS)
-    except RequestError:
-        return
-    judge = h11.Connection(h11.SERVER)
-    judge.receive_data(raw)
-    theirs = judge.next_event()
-    assert isinstance(theirs, h11.Request)
-    assert (ours.method, ours.version) == (theirs.method, theirs.http_version)
-    assert list(ours.headers) == list(theirs.headers)
-    assert theirs.target.endswith(ours.target) or ours.target == b"/"
-    body = judge.next_event()
-    assert (ours.framing == 0) == isinstance(body, h11.EndOfMessage)
+CUTS = st.lists(st.integers(0, 0xFFFF), max_size=MOST_CUTS)
+WORDS = st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=6)), max_size=16).map(b"".join)
+BEFORE = {
+    "request-head": b"GET / HTTP/1.1\r\nHost: h\r\n",
+    "response-head": b"HTTP/1.1 200 OK\r\n",
+    "chunks": b"5\r\nhello\r\n",
+    "downstream": b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+    "upstream": b"HTTP/1.1 200 OK\r\n",
+    "exchange": b"GET / HTTP/1.1\r\nHost: h\r\n",
+    "answer": b"HTTP/1.1 200 OK\r\n",
+    "tunnel": b"",
+}
+EXAMPLES = {name: 300 if name in ("request-head", "response-head", "chunks") else 50 for name in PROPERTIES}
 
 
-@QUICK
-@given(NOISE, st.sampled_from([b"GET", b"HEAD", b"POST"]))
-def test_a_response_that_we_accept_h11_reads_alike(noise: bytes, method: bytes) -> None:
-    """Status and headers."""
-    raw = b"HTTP/1.1 " + noise.replace(b"\r\n\r\n", b"\r\n") + b"\r\n\r\n"
-    try:
-        ours = parse_response(raw, method, LIMITS)
-    except UpstreamError:
-        return
-    judge = h11.Connection(h11.CLIENT)
-    judge.send(h11.Request(method=method, target="/", headers=[("Host", "h"), ("Upgrade", "any")]))
-    judge.receive_data(raw)
-    theirs = judge.next_event()
-    assert isinstance(theirs, h11.Response | h11.InformationalResponse)
-    assert ours.status == theirs.status_code
-    assert list(ours.headers) == list(theirs.headers)
-    assert isinstance(ours.framing, int | Unsized)
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_a_property_holds_for_any_words(name: str) -> None:
+    """Words of HTTP in any order, mostly after a sound beginning."""
+
+    @settings(max_examples=EXAMPLES[name], deadline=None)
+    @given(st.sampled_from((BEFORE[name], b"")), WORDS, CUTS)
+    def holds(before: bytes, words: bytes, cuts: list[int]) -> None:
+        PROPERTIES[name].holds(before + words, cuts)
+
+    holds()
 
 
-def decoded(wire: bytes, cuts: list[int]) -> tuple[bytes, bytes] | None:
-    """The body and what is left over, or None if it was refused or is not whole."""
-    decoder, buffer, data = ChunkedDecoder(), bytearray(), b""
-    edges = sorted({0, len(wire), *(cut % (len(wire) + 1) for cut in cuts)})
-    try:
-        for start, end in itertools.pairwise(edges):
-            buffer += wire[start:end]
-            data += decoder.decode(buffer)
-    except MalformedError:
-        return None
-    return (data, bytes(buffer)) if decoder.finished else None
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_a_property_holds_for_sound_messages_and_nearly_so(name: str, tmp_path: Path) -> None:
+    """The seeds of the deep run, and changes of them; always the same ones."""
+    by_chance(name, 2 * EXAMPLES[name], 1, tmp_path)
 
 
-@QUICK
-@given(st.lists(st.binary(min_size=1, max_size=40), max_size=5), st.binary(max_size=8), st.lists(st.integers(0, 999)))
-def test_chunks_survive_any_fragmentation(pieces: list[bytes], rest: bytes, cuts: list[int]) -> None:
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=5), st.binary(max_size=8), CUTS)
+@settings(deadline=None)
+def test_chunks_survive_any_fragmentation(data: list[bytes], rest: bytes, cuts: list[int]) -> None:
     """What was encoded is decoded, wherever it is cut, and what follows is left alone."""
-    wire = b"".join(map(encode_chunk, pieces)) + b"0\r\n\r\n" + rest
-    assert decoded(wire, cuts) == (b"".join(pieces), rest)
+    decoder, buffer, found = ChunkedDecoder(), bytearray(), b""
+    for part in pieces(b"".join(map(encode_chunk, data)) + b"0\r\n\r\n" + rest, cuts):
+        buffer += part
+        found += decoder.decode(buffer)
+    assert (found, bytes(buffer), decoder.finished) == (b"".join(data), rest, True)
 
 
-@QUICK
-@given(NOISE, st.lists(st.integers(0, 999)))
-def test_a_chunked_body_that_we_accept_h11_reads_alike(noise: bytes, cuts: list[int]) -> None:
-    """The same data, the same end; and the fragmentation changes neither."""
-    wire = b"5\r\nhello\r\n" + noise + b"0\r\n\r\n"
-    ours = decoded(wire, [])
-    assert decoded(wire, cuts) == ours
-    if ours is None:
-        return
-    judge = h11.Connection(h11.SERVER)
-    judge.receive_data(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + wire)
-    data = b""
-    while not isinstance(event := judge.next_event(), h11.EndOfMessage):
-        data += bytes(event.data) if isinstance(event, h11.Data) else b""
-    assert (data, judge.trailing_data[0]) == ours
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=4)), max_size=8), CUTS)
+@settings(deadline=None)
+def test_what_is_encoded_is_decoded(words: list[bytes], cuts: list[int]) -> None:
+    """A seed is the message that it spells."""
+    assert decode(encode(cuts, *words)) == (b"".join(words), cuts)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.one_of(NOISE, HEADS), st.lists(st.integers(0, 999), max_size=5))
-def test_a_connection_ends_whatever_comes(noise: bytes, cuts: list[int]) -> None:
-    """Requests, a refusal or the end: nothing else gets out, and it always gets out."""
+def test_every_property_has_its_share() -> None:
+    """The command knows all of them, and divides all of the inputs."""
+    assert list(command.SHARES) == list(PROPERTIES)
+    assert sum(command.SHARES.values()) == 100
 
-    async def main() -> None:
-        ours, theirs = memory_stream_pair()
-        connection = ServerConnection(theirs, Timeouts(), Limits(head_bytes=200, request_line_bytes=60))
-        edges = sorted({0, len(noise), *(cut % (len(noise) + 1) for cut in cuts)})
-        for start, end in itertools.pairwise(edges):
-            await ours.send_all(noise[start:end])
-        await ours.aclose()
-        try:
-            while await connection.wait_for_request() and await connection.read_request():
-                while await connection.receive_body():
-                    pass
-        except (RequestError, DisconnectedError):
-            pass
-        await connection.aclose()
 
-    trio.run(main)
+def test_a_failing_input_is_kept_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file holds the input and says which property it is; the engine stops."""
+
+    def fails(data: bytes) -> None:
+        raise AssertionError(data)
+
+    with pytest.raises(AssertionError):
+        keeping("chunks", fails, tmp_path)(b"\0\1\2")
+    (kept,) = tmp_path.iterdir()
+    assert (kept.read_bytes(), kept.name.startswith("chunks-")) == (b"\0\1\2", True)
+    assert str(kept) in capsys.readouterr().out
