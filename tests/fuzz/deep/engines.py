@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from .inputs import MOST_CUTS
+
 MAX_BYTES = 200
 Try = Callable[[bytes], None]
 
@@ -31,7 +33,7 @@ def keeping(name: str, attempt: Try, directory: Path) -> Try:
 
 
 def by_chance(name: str, inputs: int, seed: int, directory: Path) -> None:
-    """Seeds with a few bytes changed, taken away or put in, or with the end of another."""
+    """Seeds with a few bytes changed, taken away or put in, or with the end of another; most of them cut anew."""
     from .properties import PROPERTIES
 
     property_, source = PROPERTIES[name], random.Random(seed)
@@ -46,6 +48,11 @@ def by_chance(name: str, inputs: int, seed: int, directory: Path) -> None:
         for _ in range(source.choice((0, 1, 1, 2, 2, 3, 5, 8))):
             at = source.randrange(len(changed) + 1)
             changed[at : at + source.randrange(3)] = source.randbytes(source.randrange(3))
+        if source.random() < 0.7:
+            count = source.randrange(MOST_CUTS + 1)
+            changed[: 1 + 2 * (changed[0] % (MOST_CUTS + 1) if changed else 0)] = bytes([count]) + source.randbytes(
+                2 * count
+            )
         attempt(bytes(changed[:MAX_BYTES]))
 
 

@@ -54,7 +54,9 @@ class Line:
         self._nursery, self._play = nursery, play
         self.bugs = Bugs()
         ids = Ids(lambda size: b"\1" * size)
-        self.proxy = Proxy(GATE, Upstream(self._connect, b"service"), observer=self.bugs, clock=lambda: 0.0, ids=ids)
+        # Connections age beyond any test, so that what is left over on one has its chance.
+        service = Upstream(self._connect, b"service", max_age_s=LONG_S)
+        self.proxy = Proxy(GATE, service, observer=self.bugs, clock=lambda: 0.0, ids=ids)
 
     async def _connect(self) -> trio.abc.Stream:
         ours, theirs = memory_stream_pair()
