@@ -27,9 +27,11 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from hypercorn.typing import Framework
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from control.api.app import application, guarded
 from control.api.versions import MAX_WAIT_S
+from control.dashboard import dashboard
 from control.distribution import PushServer
 from control.errors import ControlError
 from control.journal import write_journal
@@ -130,16 +132,23 @@ def _admit_operator(mesh: Mesh, token: str | None) -> None:
         print(f"operator credential, shown this once (set CONTROL_TOKEN to it):\n{made}", file=sys.stderr, flush=True)
 
 
+def site(mesh: Mesh, fleet: PushServer, *, over_tls: bool = False) -> ASGIApp:
+    """All that is served over HTTP, behind its gate. Runs inside trio."""
+    app = application(mesh, fleet)
+    dashboard.mount(app, over_tls=over_tls)
+    return guarded(app)
+
+
 async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound]) -> None:
     end = trio.Event()
     fleet = PushServer(mesh)
-    app = application(mesh, fleet, over_tls=(settings.public_url or "").startswith("https://"))
+    app = site(mesh, fleet, over_tls=(settings.public_url or "").startswith("https://"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen_for_signals, end)
         await nursery.start(fleet.serve, [place.listener() for place in push])
         nursery.start_soon(_advance_keys, mesh, fleet)
         async with trio.open_nursery() as until_answered:
-            served = cast("Framework", guarded(app))  # Hypercorn and Starlette spell one protocol in two ways
+            served = cast("Framework", app)  # Hypercorn and Starlette spell one protocol in two ways
             await until_answered.start(partial(serve, served, _hypercorn(http), shutdown_trigger=end.wait, mode="asgi"))
             shown = "  ".join(f"push {place.shown}" for place in push)
             print(f"control ready: http http://{http.shown}  {shown}", flush=True)

@@ -1,4 +1,4 @@
-"""The FastAPI application, put together. The returned ASGI application has the gate before it."""
+"""The FastAPI application, put together, and the gate before it. Knows nothing of the status page."""
 
 from importlib.metadata import version
 
@@ -6,8 +6,6 @@ import trio
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from control.dashboard import dashboard
-from control.dashboard.sessions import Sessions
 from control.distribution import PushServer
 from control.mesh import Mesh
 
@@ -17,8 +15,8 @@ from .gate import GUARDED, Gate
 from .rate import Attempts
 
 
-def application(mesh: Mesh, fleet: PushServer, *, over_tls: bool = False) -> FastAPI:
-    """Every route, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
+def application(mesh: Mesh, fleet: PushServer) -> FastAPI:
+    """Every route of the API, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
     app = FastAPI(
         title="Sidegate control",
         version=version("sidegate"),
@@ -29,13 +27,10 @@ def application(mesh: Mesh, fleet: PushServer, *, over_tls: bool = False) -> Fas
     )
     app.state.mesh = mesh
     app.state.fleet = fleet
-    app.state.sessions = Sessions()
-    app.state.over_tls = over_tls  # others reach control by https: cookies are Secure
     app.state.attempts = Attempts(trio.current_time())
     problems.install(app)
     for room in (policy, versions, fleet_routes, identity, keys, issuer):
         app.include_router(room.router)
-    app.include_router(dashboard.router)
     return app
 
 

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs
 
 import trio
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from control.api.fleet import sidecars_of
@@ -18,6 +18,13 @@ COOKIE = "control_session"
 VERSIONS_SHOWN = 20
 
 router = APIRouter(include_in_schema=False)
+
+
+def mount(app: FastAPI, *, over_tls: bool) -> None:
+    """Puts the page into the API's application. ``over_tls``: others reach control by https, so cookies are Secure."""
+    app.state.sessions = Sessions()
+    app.state.over_tls = over_tls
+    app.include_router(router)
 
 
 @router.get("/")

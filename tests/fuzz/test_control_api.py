@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from control.api import fleet, identity, issuer, keys, policy, versions
-from control.api.app import application, guarded
+from control.app import site
 from control.dashboard import dashboard
 from control.distribution import PushServer
 from control.mesh import Mesh, open_mesh
@@ -61,7 +61,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
 
 
 async def _ask(mesh: Mesh, method: str, path: str, **more: Any) -> httpx.Response:
-    transport = httpx.ASGITransport(guarded(application(mesh, PushServer(mesh))))
+    transport = httpx.ASGITransport(site(mesh, PushServer(mesh)))
     async with httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
         return await client.request(method, path, headers={"Authorization": f"Bearer {OPERATOR}"}, **more)
 

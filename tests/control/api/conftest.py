@@ -7,7 +7,7 @@ import httpx
 import pytest
 import trio
 
-from control.api.app import application, guarded
+from control.app import site
 from control.distribution import PushServer
 from control.mesh import Mesh, open_mesh
 
@@ -38,7 +38,7 @@ async def open_http(mesh: Mesh, nursery: trio.Nursery) -> AsyncIterator[httpx.As
     """A client that shows no credential."""
     fleet = PushServer(mesh)
     await nursery.start(fleet.distribute)
-    transport = httpx.ASGITransport(guarded(application(mesh, fleet)), raise_app_exceptions=True)
+    transport = httpx.ASGITransport(site(mesh, fleet), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
         yield client
 

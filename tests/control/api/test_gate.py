@@ -9,9 +9,9 @@ from starlette.types import Message
 from trio.testing import MockClock
 
 from control.api import fleet, identity, issuer, keys, policy, versions
-from control.api.app import application, guarded
 from control.api.gate import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_OPEN_BODY_BYTES
 from control.api.issuer import OPEN
+from control.app import site
 from control.dashboard import dashboard
 from control.distribution import PushServer
 from control.mesh import Mesh
@@ -201,7 +201,7 @@ async def test_a_slow_body_is_408(mesh: Mesh, autojump_clock: MockClock) -> None
         "http_version": "1.1",
     }
     began = trio.current_time()
-    await guarded(application(mesh, PushServer(mesh)))(scope, never, send)
+    await site(mesh, PushServer(mesh))(scope, never, send)
     assert sent[0]["status"] == 408
     assert trio.current_time() - began == pytest.approx(BODY_TIMEOUT_S)
 
