@@ -88,10 +88,12 @@ def _decoded(parts: Iterable[bytes]) -> tuple[bytes, bytes, list[tuple[bytes, by
 
 def downstream(sent: bytes, cuts: Sequence[int]) -> None:
     """All requests of a connection, to its end or its fault."""
-    for limits in (LIMITS, SMALL):
-        assert trio.run(_requests, [sent], limits, clock=_clock()) == trio.run(
-            _requests, list(pieces(sent, cuts)), limits, clock=_clock()
-        )
+
+    async def main() -> None:
+        for limits in (LIMITS, SMALL):
+            assert await _requests([sent], limits) == await _requests(list(pieces(sent, cuts)), limits)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
 async def _requests(parts: list[bytes], limits: Limits) -> list[object]:
@@ -114,8 +116,11 @@ async def _requests(parts: list[bytes], limits: Limits) -> list[object]:
 def upstream(sent: bytes, cuts: Sequence[int]) -> None:
     """A response, to its end or its fault."""
     method = (b"GET", b"HEAD", b"POST")[len(cuts) % 3]
-    whole = trio.run(_response, [sent], method, clock=_clock())
-    assert trio.run(_response, list(pieces(sent, cuts)), method, clock=_clock()) == whole
+
+    async def main() -> None:
+        assert await _response([sent], method) == await _response(list(pieces(sent, cuts)), method)
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
 async def _response(parts: list[bytes], method: bytes) -> list[object]:
@@ -153,7 +158,3 @@ async def _say(stream: trio.abc.Stream, parts: list[bytes]) -> None:
         await stream.aclose()
     except trio.BrokenResourceError:
         pass
-
-
-def _clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
