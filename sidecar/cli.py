@@ -9,25 +9,27 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from . import __version__
 from .authz.evaluator import Evaluator, RequestFacts
 from .contract.reasons import status_of
 from .contract.snapshot import Snapshot
 from .contract.strict import ContractError
-from .settings import SETTINGS, Settings, add_flags, load
+from .flags import parse
+from .settings import Settings, lacking, load
 from .snapshots import SnapshotError, has_joined, read_last_good, read_snapshot_file
 from .spelling import SettingsError
+from .table import SETTINGS
 
 USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
-    options = parser().parse_args(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
-        settings = load(vars(options), os.environ)
+        settings = _named(load(vars(options), os.environ))
         match options.verb:
             case "run":
                 return _run(settings)
@@ -40,25 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return USAGE
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    whole = argparse.ArgumentParser(prog="sidecar", description="Verifies and authorises every request to one service.")
-    whole.add_argument("--version", action="version", version=f"sidegate {__version__}")
-    verbs = whole.add_subparsers(dest="verb", required=True, metavar="run|check|explain")
-    add_flags(verbs.add_parser("run", help="stand beside the service and enforce", allow_abbrev=False))
-    add_flags(verbs.add_parser("check", help="are the settings and the snapshot usable?", allow_abbrev=False))
-    explain = verbs.add_parser("explain", help="one decision, step by step", allow_abbrev=False)
-    explain.add_argument("method")
-    explain.add_argument("path")
-    explain.add_argument("--token", help="the bearer token; - reads it from standard input")
-    explain.add_argument(
-        "--header", action="append", default=[], metavar="'K: V'", help="a request header (repeatable)"
-    )
-    add_flags(explain)
-    return whole
+def _named(settings: Settings) -> Settings:
+    """A snapshot says whose it is, so that nobody else has to."""
+    if settings.service or settings.snapshot is None:
+        return settings
+    service, said = read_snapshot_file(settings.snapshot).service, dict(settings.said)
+    return replace(settings, service=service, said=said | {"service": (service, str(settings.snapshot))})
+
+
+def _require_all(settings: Settings) -> None:
+    """SettingsError that names everything that ``run`` has not been told."""
+    joined = settings.snapshot is not None or has_joined(settings.state_dir)
+    if missing := lacking(settings, joined=joined):
+        raise SettingsError("missing: " + "; ".join(missing))
 
 
 def _run(settings: Settings) -> int:
+    _require_all(settings)
     # trio and the proxy load only when they are needed
     if settings.workers > 1:
         from .workers.parent import run as run_workers
@@ -86,11 +86,6 @@ def _check(settings: Settings) -> int:
             Gate().use(found[0])
         except ContractError as error:
             raise SnapshotError(f"{found[1]}: {error}") from error
-    joined = settings.snapshot is not None or has_joined(settings.state_dir)
-    if settings.unread_token and not joined:
-        raise SettingsError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
-    if settings.join_token is None and not joined:
-        raise SettingsError("this sidecar has not joined yet: give it a join token (join_token or join_token_file)")
     if settings.tls_cert is not None and settings.tls_key is not None:
         load_certificate(settings.tls_cert, settings.tls_key)
     for row in SETTINGS:
@@ -99,20 +94,24 @@ def _check(settings: Settings) -> int:
             text = "(not shown)"
         if row.name in settings.said or row.default:
             print(f"{row.name:20} {text:30} {where}")
+    if found is not None:
+        snapshot, path = found
+        print(f"snapshot version {snapshot.version}, {len(snapshot.routes)} routes, from {path}")
+    _require_all(settings)
     if settings.unread_token:
         print(f"note: {settings.unread_token}; not needed, this sidecar has joined before")
     if found is None:
         print("no snapshot yet; control pushes one (until then every request is 503)")
-        return 0
-    snapshot, path = found
-    print(f"snapshot version {snapshot.version}, {len(snapshot.routes)} routes, from {path}")
     return 0
 
 
 def _explain(settings: Settings, options: argparse.Namespace) -> int:
     found = _snapshot_in_use(settings)
     if found is None:
-        raise SnapshotError(f"there is no snapshot in {settings.state_dir} yet: nothing to explain with")
+        raise SnapshotError(
+            f"there is no snapshot in state_dir {settings.state_dir}: name another with --state-dir DIR, "
+            "or with --snapshot FILE a file that control compile wrote"
+        )
     headers = [_header(text) for text in options.header]
     if options.token:
         token = sys.stdin.buffer.readline().strip() if options.token == "-" else os.fsencode(options.token)

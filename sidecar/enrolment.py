@@ -22,7 +22,7 @@ from .link import Link, LinkSettings, LinkStatus, StateDir
 from .observe.status import Source, Status
 from .proxy.gate import Gate
 from .settings import Settings
-from .snapshots import SnapshotError, has_joined, read_snapshot_file
+from .snapshots import SnapshotError, read_snapshot_file
 
 LOOK_EVERY_S = 0.5
 
@@ -64,8 +64,6 @@ async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker:
         status.use(snapshot, "file")
         return None
     try:
-        if settings.unread_token and not has_joined(settings.state_dir):
-            raise StartError(f"{settings.unread_token}; it is needed, because this sidecar has not joined yet")
         if settings.unread_token:
             _log.warning("%s; going on as the sidecar that joined before", settings.unread_token)
         if worker > 1:
@@ -75,8 +73,7 @@ async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker:
         link = _link(settings, gate, status, worker)
         await link.restore()
     except ContractError as error:
-        hint = ": join_token or join_token_file" if error.code == "no_identity" else ""
-        raise StartError(f"{error}{hint}") from error
+        raise StartError(str(error)) from error
     except OSError as error:
         raise StartError(f"state_dir {settings.state_dir}: {error.strerror}") from error
     return link

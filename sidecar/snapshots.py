@@ -16,24 +16,28 @@ class SnapshotError(ValueError):
     """A snapshot that cannot be used. The text names the file and the reason."""
 
 
-def read_snapshot_file(path: Path, service: str) -> Snapshot:
-    """What ``control compile`` wrote for ``service``. It is trusted as a configuration file is, and not signed."""
+def read_snapshot_file(path: Path, service: str = "") -> Snapshot:
+    """What ``control compile`` wrote for ``service`` ("": for any). It is trusted as a configuration file is, and not
+    signed."""
     try:
         snapshot = decode(_read(path))
     except ContractError as error:
-        raise SnapshotError(f"{path}: is no snapshot as control compile writes them: {error}") from error
-    if snapshot.service != service:
+        no_snapshot = "is no snapshot, or not a whole one; one is made by: control compile POLICY SERVICE --out FILE"
+        raise SnapshotError(f"{path}: {no_snapshot if error.code == 'malformed' else error}") from error
+    if service and snapshot.service != service:
         raise SnapshotError(f"{path}: is for service {snapshot.service!r}, not {service!r}")
     return snapshot
 
 
-def read_last_good(state_dir: Path, service: str) -> tuple[Snapshot, Path] | None:
-    """The snapshot that a sidecar with this state would start with and its file, or None if there is none yet."""
-    path, identity = state_dir / "last-good", state_dir / "identity"
-    if not _exists(path) or not _exists(identity):
+def read_last_good(state_dir: Path, service: str = "") -> tuple[Snapshot, Path] | None:
+    """The snapshot that a sidecar with this state would start with and its file, or None if there is none yet.
+    ``service`` "": whoever it was that joined."""
+    path = state_dir / "last-good"
+    if not has_joined(state_dir) or not _exists(path):
         return None
     try:
-        return admit_sealed(decode_sealed(_read(path)), decode_identity(_read(identity)).signing_key, service), path
+        identity = decode_identity(_read(state_dir / "identity"))
+        return admit_sealed(decode_sealed(_read(path)), identity.signing_key, service or identity.service), path
     except ContractError as error:
         raise SnapshotError(f"{path}: {error}") from error
 

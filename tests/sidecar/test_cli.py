@@ -8,7 +8,7 @@ import pytest
 
 from control.testing.processes import command
 from sidecar.cli import main
-from sidecar.settings import SETTINGS
+from sidecar.table import SETTINGS
 
 from .conftest import join_token
 from .pairs import write_pair
@@ -62,9 +62,12 @@ def test_check_hides_the_join_token(capsys: Said, monkeypatch: pytest.MonkeyPatc
 def test_a_sidecar_that_never_joined_needs_a_token(capsys: Said, tmp_path: Path) -> None:
     """Without one, or with one that cannot be read, check says so; where an identity is, it is a note."""
     to_control = ["check", "--service", "orders", "--control", "h:1"]
-    assert "has not joined yet" in sentence(capsys, *to_control)
+    assert main(to_control) == 2
+    assert "has not joined yet (control join-token orders --out FILE" in capsys.readouterr().err
     missing = [*to_control, "--join-token-file", str(tmp_path / "gone")]
-    assert "gone: No such file or directory; it is needed" in sentence(capsys, *missing)
+    assert main(missing) == 2
+    assert "has not joined yet" in (said := capsys.readouterr().err)
+    assert "gone: No such file or directory" in said
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "identity").write_bytes(b"")
     assert main(missing) == 0
@@ -92,34 +95,65 @@ def test_everything_that_can_be_wrong_is_one_sentence(capsys: Said, tmp_path: Pa
     assert "last-good" in sentence(capsys, "check", "--service", "orders", "--control", "h:1")
 
 
+def test_run_names_all_that_is_missing_at_once(capsys: Said) -> None:
+    """In one sentence, with flags and variables; check prints the settings too."""
+    said = sentence(capsys, "run")
+    for name in ("--service", "SIDECAR_SERVICE", "--control", "SIDECAR_CONTROL", "--join-token-file", "--snapshot"):
+        assert name in said
+    assert main(["check"]) == 2
+    out, err = capsys.readouterr()
+    assert err == said
+    assert "listen" in out
+
+
+def test_a_file_that_is_no_snapshot_is_told_how_to_make_one(capsys: Said, tmp_path: Path) -> None:
+    """Such as the policy itself."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("trust_domain: shop.test\n")
+    for verb in (["run"], ["check"], ["explain", "GET", "/"]):
+        said = sentence(capsys, *verb, "--snapshot", str(policy))
+        assert said.endswith(
+            "is no snapshot, or not a whole one; one is made by: control compile POLICY SERVICE --out FILE\n"
+        )
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ([], "required: run|check|explain"),
-        (["chek"], "invalid choice: 'chek'"),
-        (["run", "--listn", "x"], "unrecognized arguments: --listn x"),
-        (["run", "--listen"], "expected one argument"),
-        (["run", "--join-token", "x"], "unrecognized arguments: --join-token x"),
-        (["explain", "GET"], "required: path"),
+        ([], "say what to do: run, check or explain"),
+        (["chek"], "no verb 'chek'; did you mean check?"),
+        (["help"], "no verb 'help'; there are run, check and explain"),
+        (["--service", "orders", "run"], "the verb comes before --service"),
+        (["run", "--listn", "x"], "no flag --listn; did you mean --listen?"),
+        (["run", "--zzzz=1"], "no flag --zzzz ("),
+        (["run", "--token", "x"], "no flag --token"),
+        (["run", "--listen"], "--listen: expected one argument"),
+        (["run", "--join-token", "x"], "set SIDECAR_JOIN_TOKEN, or use --join-token-file"),
+        (["run", "orders"], "a word too many"),
+        (["explain", "GET"], "required: PATH"),
+        (["explain", "GET", "/", "--tokn", "sesame"], "no flag --tokn; did you mean --token?"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_wrong(typed: list[str], said: str, capsys: Said) -> None:
-    """Exit 2, from the parser itself. There is no flag for a secret."""
+    """Exit 2 and one line that says what was meant. There is no flag for a secret, and none is quoted."""
     with pytest.raises(SystemExit) as caught:
         main(typed)
     assert caught.value.code == 2
-    assert said in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert "sesame" not in err
 
 
 def test_explain_tells_the_steps(capsys: Said, snapshot_file: Path) -> None:
     """0 for allowed, 1 for refused, with the reason at the end."""
-    end = ["--service", "orders", "--snapshot", str(snapshot_file)]
+    end = ["--snapshot", str(snapshot_file)]
     assert main(["explain", "get", "/public/a", *end]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "=> allowed"
     assert main(["explain", "GET", "/other", "--header", "X-A: b", *end]) == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("=> 404 no_route")
     assert "should be 'Name: value'" in sentence(capsys, "explain", "GET", "/", "--header", "junk", *end)
-    assert "no snapshot" in sentence(capsys, "explain", "GET", "/", "--service", "orders", "--control", "h:1")
+    assert "no snapshot in state_dir state" in sentence(capsys, "explain", "GET", "/")
 
 
 def test_explain_takes_a_token_from_standard_input(
@@ -150,5 +184,5 @@ def test_run_says_what_cannot_be_used(snapshot_file: Path, tmp_path: Path) -> No
         assert said.stderr == f"sidecar: {snapshot_file}: is for service 'orders', not 'web'\n"
     free = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
     to_control = [*run[:4], "--control", "127.0.0.1:1", "--state-dir", str(tmp_path / "state"), *free]
-    assert command(*to_control, expect=1).stderr.count("\n") == 1
-    assert "it is needed" in command(*to_control, "--join-token-file", str(tmp_path / "gone"), expect=1).stderr
+    assert command(*to_control, expect=2).stderr.count("\n") == 1
+    assert "No such file" in command(*to_control, "--join-token-file", str(tmp_path / "gone"), expect=2).stderr

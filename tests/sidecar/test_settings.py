@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.settings import SETTINGS, Settings, load
+from sidecar.settings import Settings, lacking, load
 from sidecar.spelling import SettingsError, address, duration_s, size
+from sidecar.table import SETTINGS
 
 from .conftest import join_token
 
@@ -114,10 +115,20 @@ def test_trusted_proxies_are_networks() -> None:
     assert settings(trusted_proxies="10.0.0.0/8,::1").trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("::1"))
 
 
-def test_what_is_missing_or_contradicts_itself() -> None:
+def test_all_that_is_missing_is_named_at_once() -> None:
+    """As one would type it; a snapshot needs none of it, and who has joined needs no token."""
+    service, control, token = lacking(load({}, {}), joined=False)
+    assert "--service NAME or SIDECAR_SERVICE" in service
+    assert "--control HOST:PORT or SIDECAR_CONTROL" in control
+    assert "--join-token-file FILE or SIDECAR_JOIN_TOKEN" in token
+    assert lacking(load({}, {}), joined=True) == [service, control]
+    assert lacking(load({"snapshot": "x"}, {}), joined=False) == []
+    assert lacking(load(BASE, {"SIDECAR_JOIN_TOKEN": join_token()}), joined=False) == []
+    assert "x: No such file" in lacking(load(BASE | {"join_token_file": "x"}, {}), joined=False)[0]
+
+
+def test_what_contradicts_itself() -> None:
     """One sentence each."""
-    assert "service is required" in refusal({"control": "h:1"})
-    assert "control is required unless snapshot" in refusal({"service": "orders"})
     assert "exclude each other" in refusal(BASE | {"snapshot": "x"})
     assert "both or none" in refusal(BASE | {"tls_cert": "x"})
     assert "both or none" in refusal(BASE | {"tls_key": "x"})
