@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from control.issuers.keys import key_from_secret
 from sidecar.authn.keys import load_keys
-from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Issuer, Jwk, Revocation, Snapshot, encode
+from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Issuer, Jwk, Revocation, Snapshot, encode, with_requirements
 from sidecar.contract.strict import ContractError
 
 from .model import Policy, PolicyIssuer
@@ -63,12 +63,14 @@ def compile_snapshot(
         else:
             issuers.append(compiled)
     problems += _clashes(policy, issuers)
-    snapshot = replace(
-        snapshot,
-        issuers=tuple(issuers),
-        routes=found.routes,
-        forward=found.forward,
-        revocations=tuple(sorted(set(_told(revocations, found.issuers)), key=_order)),
+    snapshot = with_requirements(
+        replace(
+            snapshot,
+            issuers=tuple(issuers),
+            routes=found.routes,
+            forward=found.forward,
+            revocations=tuple(sorted(set(_told(revocations, found.issuers)), key=_order)),
+        )
     )
     if not problems and len(encode(snapshot)) > MAX_SNAPSHOT_BYTES:
         problems.append(

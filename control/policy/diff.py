@@ -127,9 +127,9 @@ def _service(old: ServicePolicy, new: ServicePolicy) -> Iterator[Change]:
     yield from _routes(where, old.routes, new.routes)
     if old.forward.token != new.forward.token:
         yield Change("changed", where, f"forward.token {old.forward.token} -> {new.forward.token}")
-    if old.forward.headers != new.forward.headers:
+    if old.forward.claims != new.forward.claims:
         before, after = (
-            [f"{header}=claims.{'.'.join(path)}" for header, path in forward.headers]
+            [f"{header}=claims.{'.'.join(path)}" for header, path in forward.claims]
             for forward in (old.forward, new.forward)
         )
         yield Change("changed", where, f"forward.headers {_list(before)} -> {_list(after)}")

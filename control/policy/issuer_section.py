@@ -15,7 +15,7 @@ from sidecar.contract.strict import ContractError
 from .findings import Findings
 from .model import PolicyIssuer
 from .problems import Path, quoted, suggestion
-from .shape import IssuerShape, JwksShape
+from .shape import ClaimMapShape, IssuerShape, JwksShape
 
 MAX_FILE_CHARS = 1024 * 1024
 
@@ -60,7 +60,7 @@ class IssuerSection:
             audiences=tuple(dict.fromkeys(shape.audience)),
             algorithms=algorithms,
             leeway_s=shape.leeway,
-            claims=ClaimMap(**{word: getattr(shape.claims, word) for word in ("subject", "scopes", "client", "roles")}),
+            claims=_claim_map(shape.claims),
             keys=keys,
         )
         if _is_plain_http_to_the_world(shape.issuer):
@@ -137,6 +137,17 @@ class IssuerSection:
             at = next(name for name in JwksShape.model_fields if getattr(jwks, name) is not None)
             named = f"{jwks.file}: " if jwks.file else ""
             self._findings.problem((*path, "jwks", at), f"{named}{error}")
+
+
+def _claim_map(shape: ClaimMapShape) -> ClaimMap:
+    given = shape.model_fields_set
+    usual = ClaimMap()
+    return ClaimMap(
+        subject=shape.subject,
+        scopes=(shape.scopes,),
+        client=(shape.client,) if "client" in given else usual.client,
+        roles=(shape.roles,),
+    )
 
 
 def _algorithm_fault(word: str, secret: bool) -> str | None:

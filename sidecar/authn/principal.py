@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidecar.contract.reasons import Reason
-from sidecar.contract.snapshot import ClaimMap, Issuer
+from sidecar.contract.snapshot import ClaimMap, ClaimPath, Issuer
 
 from .claims import ABSENT, claim_at
 from .rejection import Rejection, invalid, shown
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NOT_IN_SCOPE = re.compile(r"[\x00-\x20\x7f-\x9f]")
-_DEFAULT_CLIENT = ClaimMap().client
 _LATEST = 2.0**53
 
 
@@ -113,23 +112,26 @@ def _name(value: object, where: str) -> str:
 
 
 def _client(where: ClaimMap, claims: Mapping[str, Any]) -> str | None:
-    path = where.client
-    value = claim_at(claims, path)
-    if value is ABSENT and path == _DEFAULT_CLIENT:  # RFC 9068 says client_id, OpenID Connect says azp
-        path = ("azp",)
+    for path in where.client:
         value = claim_at(claims, path)
-    return None if value is ABSENT else _name(value, ".".join(path))
+        if value is not ABSENT:
+            return _name(value, ".".join(path))
+    return None
 
 
 def _scopes(where: ClaimMap, claims: Mapping[str, Any]) -> frozenset[str]:
-    value = claim_at(claims, where.scopes)
+    return frozenset(scope for path in where.scopes for scope in _scopes_at(path, claims))
+
+
+def _scopes_at(path: ClaimPath, claims: Mapping[str, Any]) -> list[str]:
+    value = claim_at(claims, path)
     if value is ABSENT:
-        return frozenset()
+        return []
     items = [item for item in value.split(" ") if item] if isinstance(value, str) else value
     if not isinstance(items, list):
-        raise _Bad(f"{'.'.join(where.scopes)} is {shown(value)}, neither a string nor a list of strings")
+        raise _Bad(f"{'.'.join(path)} is {shown(value)}, neither a string nor a list of strings")
     for item in items:
         # A space inside an item would make two scopes of one, as soon as they are joined (RFC 6749 section 3.3).
         if not isinstance(item, str) or not item or _NOT_IN_SCOPE.search(item):
-            raise _Bad(f"{'.'.join(where.scopes)} holds {shown(item)}, which is not a scope")
-    return frozenset(items)
+            raise _Bad(f"{'.'.join(path)} holds {shown(item)}, which is not a scope")
+    return items

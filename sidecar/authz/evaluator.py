@@ -127,7 +127,7 @@ class Evaluator:
         if lack is not None:
             return outcome(Reason.INSUFFICIENT_SCOPE, lack.detail, lack.scope)
         issuer = self._issuers.get(principal.issuer_name)
-        lack = requirement.claims_lack(principal.claims, issuer.claims.roles if issuer else ROLES, steps)
+        lack = requirement.claims_lack(principal.claims, issuer.claims.roles if issuer else (ROLES,), steps)
         if lack is not None:
             return outcome(Reason.CLAIMS_REFUSED, lack.detail)
         return outcome(Reason.ALLOWED, f"subject {shown(principal.subject)} of issuer {principal.issuer_name}")

@@ -34,9 +34,9 @@ class CompiledRule:
         values = " ".join(repr(value) for value in self._rule.values)
         return f"claim {'.'.join(self._rule.path)} {self._rule.test} {values}".rstrip()
 
-    def seen(self, claims: Mapping[str, Any], roles: ClaimPath) -> Any:
+    def seen(self, claims: Mapping[str, Any], roles: tuple[ClaimPath, ...]) -> Any:
         """The value that the rule looks at."""
-        return claim_at(claims, roles if self._rule.path == ROLES else self._rule.path)
+        return roles_at(claims, roles) if self._rule.path == ROLES else claim_at(claims, self._rule.path)
 
     def holds(self, value: Any) -> bool:
         """Is the value what the rule wants?"""
@@ -49,6 +49,14 @@ class CompiledRule:
                 return not self._wanted.isdisjoint(_members(value if isinstance(value, list) else [value]))
             case "equals":
                 return self._wanted == _members([value])
+
+
+def roles_at(claims: Mapping[str, Any], paths: tuple[ClaimPath, ...]) -> Any:
+    """All roles that stand at ``paths``, or what stands at the only one."""
+    found = [value for path in paths if (value := claim_at(claims, path)) is not ABSENT]
+    if len(found) < 2:
+        return found[0] if found else ABSENT
+    return [member for value in found for member in (value if isinstance(value, list) else [value])]
 
 
 def _members(values: list[Any]) -> frozenset[tuple[type, Any]]:
@@ -78,7 +86,9 @@ class CompiledRequirement:
         lacks = f"lacks {' '.join(missing)}" if missing else f"has none of {' '.join(named.any_scope)}"
         return Lack(f"{lacks}; has {shown(' '.join(sorted(scopes)))}", " ".join(needed))
 
-    def claims_lack(self, claims: Mapping[str, Any], roles: ClaimPath, steps: list[str] | None = None) -> Lack | None:
+    def claims_lack(
+        self, claims: Mapping[str, Any], roles: tuple[ClaimPath, ...], steps: list[str] | None = None
+    ) -> Lack | None:
         """The first claim rule that does not hold, or None."""
         for number, rule in enumerate(self._rules):
             value = rule.seen(claims, roles)

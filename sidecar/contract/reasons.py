@@ -28,12 +28,16 @@ class Reason(StrEnum):
     # 403
     INSUFFICIENT_SCOPE = "insufficient_scope"
     CLAIMS_REFUSED = "claims_refused"
+    CALLER_REFUSED = "caller_refused"
+    CONDITION_REFUSED = "condition_refused"
+    DENIED = "denied"
 
     # 404, 405
     NO_ROUTE = "no_route"
     METHOD_NOT_ALLOWED = "method_not_allowed"
 
     # limits
+    RATE_LIMITED = "rate_limited"  # 429
     REQUEST_TIMEOUT = "request_timeout"  # 408
     BODY_TOO_LARGE = "body_too_large"  # 413
     URI_TOO_LONG = "uri_too_long"  # 414
@@ -65,12 +69,19 @@ _STATUS = {
         Reason.TOKEN_REVOKED,
         Reason.UNPROVEN_TOKEN,
     ),
-    403: (Reason.INSUFFICIENT_SCOPE, Reason.CLAIMS_REFUSED),
+    403: (
+        Reason.INSUFFICIENT_SCOPE,
+        Reason.CLAIMS_REFUSED,
+        Reason.CALLER_REFUSED,
+        Reason.CONDITION_REFUSED,
+        Reason.DENIED,
+    ),
     404: (Reason.NO_ROUTE,),
     405: (Reason.METHOD_NOT_ALLOWED,),
     408: (Reason.REQUEST_TIMEOUT,),
     413: (Reason.BODY_TOO_LARGE,),
     414: (Reason.URI_TOO_LONG,),
+    429: (Reason.RATE_LIMITED,),
     431: (Reason.HEAD_TOO_LARGE,),
     502: (Reason.UPSTREAM_REFUSED, Reason.UPSTREAM_BROKE),
     503: (

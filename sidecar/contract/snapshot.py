@@ -3,91 +3,110 @@
 A snapshot is whole: a sidecar applies all of it or none. Its bytes are msgpack; ``encode`` of equal values
 gives equal bytes, and ``decode`` refuses whatever ``encode`` could not have written, so that a sidecar never
 enforces half of a policy that it does not fully understand. ``requires`` names capabilities; a sidecar that
-lacks one refuses the snapshot.
+lacks one refuses the snapshot. Issuers and rules stand in ``issuer`` and ``route``.
 """
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
-from .strict import ContractError, Fields, pack, texts, unpack
+from .issuer import ApiKey, ClaimMap, Issuer, Jwk, Workload
+from .record import ClaimPath, Count, Range, Text, plain, read
+from .route import ClaimRule, Deny, FieldMatch, HeaderChanges, RateLimit, Redirect, Requirement, Respond, Route, Source
+from .route import Scalar as Scalar
+from .strict import ContractError, pack, unpack
 
-FORMAT = 1
+__all__ = [
+    "CAPABILITIES",
+    "FORMAT",
+    "MAX_SNAPSHOT_BYTES",
+    "ApiKey",
+    "ClaimMap",
+    "ClaimPath",
+    "ClaimRule",
+    "Cors",
+    "Deny",
+    "FieldMatch",
+    "Forward",
+    "HeaderChanges",
+    "Issuer",
+    "Jwk",
+    "RateLimit",
+    "Redirect",
+    "Requirement",
+    "Respond",
+    "Revocation",
+    "Route",
+    "Scalar",
+    "Snapshot",
+    "Source",
+    "Workload",
+    "decode",
+    "encode",
+    "redacted",
+    "with_requirements",
+]
+
+FORMAT = 2
 MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024
-CAPABILITIES = frozenset({"routes", "scopes", "claims", "revocations"})
+
+_BASE = ("claims", "revocations", "routes", "scopes")
+_CAPABILITY_OF = {
+    "aliases": "issuer_rules",
+    "token_type": "issuer_rules",
+    "max_lifetime_s": "issuer_rules",
+    "required_claims": "issuer_rules",
+    "api_keys": "api_keys",
+    "credentials": "credentials",
+    "workloads": "callers",
+    "when": "conditions",
+    "hosts": "matchers",
+    "headers": "matchers",
+    "query": "matchers",
+    "deny": "deny",
+    "shadow": "shadow",
+    "rate_limits": "rate_limits",
+    "cors": "cors",
+    "idle_timeout_ms": "limits",
+    "total_timeout_ms": "limits",
+    "body_bytes": "limits",
+    "encoded_slash": "encoded_slash",
+    "rewrite": "rewrite",
+    "respond": "answers",
+    "redirect": "answers",
+    "request_headers": "header_changes",
+    "response_headers": "header_changes",
+}
+"""A member that is there -> what a sidecar must be able to do."""
+CAPABILITIES = frozenset((*_BASE, *_CAPABILITY_OF.values()))
 """What this version can enforce."""
-
-Scalar = str | int | bool
-ClaimPath = tuple[str, ...]
-"""Steps into the claims: ``("realm_access", "roles")``. A claim name with dots in it is one step."""
-
-Jwk = Mapping[str, str]
-"""A JSON Web Key (RFC 7517) reduced to its string members; ``kty`` ``oct`` only where a policy names a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimMap:
-    """Where an issuer keeps what we need: each a path into the claims."""
-
-    subject: ClaimPath = ("sub",)
-    scopes: ClaimPath = ("scope",)
-    client: ClaimPath = ("client_id",)
-    roles: ClaimPath = ("roles",)
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """Whose tokens count. ``keys_known`` is False when its keys were never obtained: 503, not 401."""
-
-    name: str
-    issuer: str
-    audiences: tuple[str, ...]
-    algorithms: tuple[str, ...]
-    leeway_s: int = 5
-    claims: ClaimMap = ClaimMap()
-    keys: tuple[Jwk, ...] = field(default=(), repr=False)  # an oct key is a secret
-    keys_known: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRule:
-    """``equals``: the claim is exactly values[0], of the same type. ``any``: the claim, or a member of it if it is
-    a list, is among the values. ``all``: the claim is a list that holds every value. ``present``: it is there and
-    not null (values is empty)."""
-
-    path: ClaimPath
-    test: Literal["equals", "any", "all", "present"]
-    values: tuple[Scalar, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """What a route asks of a principal: all of ``scopes``, one of ``any_scope`` if any, every claim rule."""
-
-    scopes: tuple[str, ...] = ()
-    any_scope: tuple[str, ...] = ()
-    claims: tuple[ClaimRule, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One rule; the first whose path and method match decides. ``methods`` None means any."""
-
-    path: str
-    methods: tuple[str, ...] | None = None
-    access: Literal["token", "public"] = "token"
-    issuers: tuple[str, ...] | None = None
-    require: Requirement = Requirement()
-    timeout_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """What reaches the service. ``headers``: (name, claim path) pairs. ``token``: is the credential passed on?"""
+    """What reaches the service. ``claims``: (header, claim path) pairs. ``token``: is the credential passed on?"""
 
-    headers: tuple[tuple[str, ClaimPath], ...] = ()
+    claims: tuple[tuple[str, ClaimPath], ...] = ()
     token: Literal["strip", "keep"] = "strip"
+    request_headers: HeaderChanges = HeaderChanges()  # noqa: RUF009  # frozen
+    response_headers: HeaderChanges = HeaderChanges()  # noqa: RUF009
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Who may call from a browser (the CORS protocol of the Fetch standard). ``origins``: exact, ``*``, or
+    ``https://*.shop.test`` for any one label. ``methods`` empty: those that the path's routes offer."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ("authorization", "content-type")
+    expose: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age_s: Annotated[int, Range(0, 86_400)] = 600
+
+    def __post_init__(self) -> None:
+        if self.credentials and "*" in self.origins:
+            raise ContractError("malformed", "credentials for any origin: the Fetch standard forbids it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +118,13 @@ class Revocation:
 
     issuer: str
     by: Literal["jti", "subject", "client", "issuer"]
-    value: str
-    before: int
-    until: int = 0
+    value: Text
+    before: Count
+    until: Count = 0
+
+    def __post_init__(self) -> None:
+        if (self.by == "issuer") != (self.value == ""):
+            raise ContractError("malformed", f"value is not what {self.by} needs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +133,68 @@ class Snapshot:
 
     trust_domain: str
     service: str
-    version: int
-    issued_at: int
+    version: Annotated[int, Range(1)]
+    issued_at: Count
     issuers: tuple[Issuer, ...] = ()
     routes: tuple[Route, ...] = ()
     forward: Forward = Forward()
     revocations: tuple[Revocation, ...] = ()
-    requires: tuple[str, ...] = field(default=tuple(sorted(CAPABILITIES)))
+    requires: tuple[str, ...] = _BASE
+    deny: tuple[Deny, ...] = ()
+    cors: Cors | None = None
+    api_keys: tuple[ApiKey, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+
+
+def _check_references(snapshot: Snapshot) -> None:
+    names = [issuer.name for issuer in snapshot.issuers]
+    urls = [url for issuer in snapshot.issuers for url in (issuer.issuer, *issuer.aliases)]
+    if len(set(names)) != len(names) or len(set(urls)) != len(urls):
+        raise ContractError("malformed", "issuers: a name or an issuer stands twice")
+    workloads = {workload.name for workload in snapshot.workloads}
+    rules: tuple[Route | Deny, ...] = (*snapshot.routes, *snapshot.deny)
+    for rule in rules:
+        for named, known in _references(rule, set(names), workloads):
+            if unknown := set(named) - known:
+                raise ContractError("malformed", f"the rule for {rule.path[:80]} names unknown {min(unknown)[:80]}")
+    for key in snapshot.api_keys:
+        if key.issuer not in names:
+            raise ContractError("malformed", f"api_keys: {key.id[:40]} is of an unknown issuer")
+    if len({key.id for key in snapshot.api_keys}) != len(snapshot.api_keys):
+        raise ContractError("malformed", "api_keys: an id stands twice")
+
+
+def _references(
+    rule: Route | Deny, issuers: set[str], workloads: set[str]
+) -> Iterator[tuple[tuple[str, ...], set[str]]]:
+    if isinstance(rule, Deny):
+        yield rule.callers, workloads
+    else:
+        yield rule.issuers or (), issuers
+        yield rule.require.callers, workloads
+        yield (rule.shadow or Requirement()).callers, workloads
+
+
+def with_requirements(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the capabilities named that it takes to enforce it."""
+    found = {_CAPABILITY_OF[key] for key in _keys(plain(snapshot)) if key in _CAPABILITY_OF}
+    return replace(snapshot, requires=tuple(sorted({*_BASE, *found})))
+
+
+def _keys(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield key
+            if key != "keys":  # a JSON Web Key's members are not ours
+                yield from _keys(value)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from _keys(item)
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """The snapshot's bytes, the same for equal snapshots."""
-    return pack({"format": FORMAT, **dataclasses.asdict(snapshot)})
+    """The snapshot's bytes, the same for equal snapshots. What has its default is left out."""
+    return pack({"format": FORMAT, **plain(snapshot)})
 
 
 def decode(data: bytes) -> Snapshot:
@@ -130,20 +203,12 @@ def decode(data: bytes) -> Snapshot:
         raise ContractError("too_large", f"snapshot over {MAX_SNAPSHOT_BYTES} bytes")
     value = unpack(data)
     _check_capabilities(value)
-    with Fields(value, "snapshot") as f:
-        f.number("format", FORMAT, FORMAT)
-        snapshot = Snapshot(
-            trust_domain=f.text("trust_domain"),
-            service=f.text("service"),
-            version=f.number("version", 1),
-            issued_at=f.number("issued_at"),
-            issuers=f.each("issuers", _issuer),
-            routes=f.each("routes", _route),
-            forward=f.one("forward", _forward),
-            revocations=f.each("revocations", _revocation),
-            requires=f.texts("requires"),
-        )
+    if not isinstance(value, dict) or value.pop("format", None) != FORMAT:
+        raise ContractError("malformed", f"not a snapshot of format {FORMAT}")
+    snapshot = read(Snapshot, value, "snapshot")
     _check_references(snapshot)
+    if encode(snapshot) != data:
+        raise ContractError("malformed", "snapshot: not in the one form in which it is written")
     return snapshot
 
 
@@ -155,120 +220,15 @@ def _check_capabilities(value: object) -> None:
             raise ContractError("lacks_capability", f"this sidecar cannot enforce: {', '.join(lacking)}")
 
 
-def _check_references(snapshot: Snapshot) -> None:
-    names = [issuer.name for issuer in snapshot.issuers]
-    urls = [issuer.issuer for issuer in snapshot.issuers]
-    if len(set(names)) != len(names) or len(set(urls)) != len(urls):
-        raise ContractError("malformed", "snapshot.issuers: a name or an issuer stands twice")
-    for number, route in enumerate(snapshot.routes):
-        unknown = set(route.issuers or ()) - set(names)
-        if unknown:
-            raise ContractError("malformed", f"snapshot.routes[{number}].issuers: unknown {sorted(unknown)[0]}")
-
-
-def _issuer(value: object, where: str) -> Issuer:
-    with Fields(value, where) as f:
-        issuer = Issuer(
-            name=f.text("name"),
-            issuer=f.text("issuer"),
-            audiences=f.texts("audiences"),
-            algorithms=f.texts("algorithms"),
-            leeway_s=f.number("leeway_s", 0, 600),
-            claims=f.one("claims", _claim_map),
-            keys=f.each("keys", _jwk),
-            keys_known=f.flag("keys_known"),
-        )
-    if not issuer.audiences or not issuer.algorithms:
-        raise ContractError("malformed", f"{where}: an issuer needs an audience and an algorithm")
-    return issuer
-
-
-def _claim_map(value: object, where: str) -> ClaimMap:
-    with Fields(value, where) as f:
-        return ClaimMap(*(f.one(name, _path) for name in ("subject", "scopes", "client", "roles")))
-
-
-def _path(value: object, where: str) -> ClaimPath:
-    path = texts(value, where)
-    if not path:
-        raise ContractError("malformed", f"{where}: an empty path")
-    return path
-
-
-def _jwk(value: object, where: str) -> Jwk:
-    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()) or "kty" not in value:
-        raise ContractError("malformed", f"{where}: not a JSON Web Key of strings")
-    return value
-
-
-def _route(value: object, where: str) -> Route:
-    with Fields(value, where) as f:
-        access = f.choice("access", ("token", "public"))
-        return Route(
-            path=f.text("path"),
-            methods=f.maybe("methods", texts),
-            access="public" if access == "public" else "token",
-            issuers=f.maybe("issuers", texts),
-            require=f.one("require", _requirement),
-            timeout_ms=f.maybe("timeout_ms", _milliseconds),
-        )
-
-
-def _milliseconds(value: object, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 86_400_000:
-        raise ContractError("malformed", f"{where}: not within 1 ms and a day")
-    return value
-
-
-def _requirement(value: object, where: str) -> Requirement:
-    with Fields(value, where) as f:
-        return Requirement(f.texts("scopes"), f.texts("any_scope"), f.each("claims", _claim_rule))
-
-
-def _claim_rule(value: object, where: str) -> ClaimRule:
-    with Fields(value, where) as f:
-        path = f.one("path", _path)
-        test = f.choice("test", ("equals", "any", "all", "present"))
-        values = f.each("values", _scalar)
-    if (test == "present") != (not values) or (test == "equals" and len(values) != 1):
-        raise ContractError("malformed", f"{where}: {test} with {len(values)} values")
-    return ClaimRule(path, test, values)  # type: ignore[arg-type]  # choice() has checked the literal
-
-
-def _scalar(value: object, where: str) -> Scalar:
-    if not isinstance(value, str | int):
-        raise ContractError("malformed", f"{where}: neither text, whole number nor boolean")
-    return value
-
-
-def _forward(value: object, where: str) -> Forward:
-    with Fields(value, where) as f:
-        headers = f.each("headers", _header)
-        token = f.choice("token", ("strip", "keep"))
-    return Forward(headers, "keep" if token == "keep" else "strip")
-
-
-def _header(value: object, where: str) -> tuple[str, ClaimPath]:
-    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str) or not value[0]:
-        raise ContractError("malformed", f"{where}: not a header name and a claim path")
-    return value[0], _path(value[1], where)
-
-
-def _revocation(value: object, where: str) -> Revocation:
-    with Fields(value, where) as f:
-        issuer, by = f.text("issuer"), f.choice("by", ("jti", "subject", "client", "issuer"))
-        value_ = f.raw("value")
-        before, until = f.number("before"), f.number("until")
-    if not isinstance(value_, str) or (by == "issuer") != (value_ == ""):
-        raise ContractError("malformed", f"{where}.value: not what {by} needs")
-    return Revocation(issuer, by, value_, before, until)  # type: ignore[arg-type]  # choice() has checked the literal
-
-
 def redacted(snapshot: Snapshot) -> dict[str, object]:
-    """The snapshot as JSON-ready values with every secret key left out: what ``/snapshot`` shows."""
-    shown = dataclasses.asdict(snapshot)
-    for issuer in shown["issuers"]:
-        issuer["keys"] = [_public_part(key) for key in issuer["keys"]]
+    """The snapshot as JSON-ready values with every secret key left out: what ``/snapshot`` shows. API keys are shown by
+    their ids."""
+    shown = plain(snapshot)
+    for issuer in shown.get("issuers", ()):
+        if "keys" in issuer:
+            issuer["keys"] = [_public_part(key) for key in issuer["keys"]]
+    for key in shown.get("api_keys", ()):
+        del key["secret_hash"]
     return shown
 
 

@@ -69,7 +69,7 @@ class ForwardedHead:
 
 def check_policy(policy: Forward) -> None:
     """ContractError if the policy sets a header that is none, or one that is set or removed here."""
-    for name, _ in policy.headers:
+    for name, _ in policy.claims:
         read = plain(name.lower().encode("ascii", "replace"))
         reserved = read in HOP_BY_HOP | SET_HERE | {b"authorization"} or read.startswith(_IDENTITY)
         if reserved or not _NAME.fullmatch(name):
@@ -126,11 +126,11 @@ def forward_request(
 
 
 def _policy_names(policy: Forward) -> frozenset[bytes]:
-    return frozenset(plain(name.lower().encode("ascii")) for name, _ in policy.headers)
+    return frozenset(plain(name.lower().encode("ascii")) for name, _ in policy.claims)
 
 
 def _principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes, bytes]]:
-    return identity_headers(principal) + claim_headers(principal, policy.headers)
+    return identity_headers(principal) + claim_headers(principal, policy.claims)
 
 
 def response_headers(headers: Headers, *, keep_length: bool) -> list[tuple[bytes, bytes]]:

@@ -25,6 +25,7 @@ class Refusal:
     detail: str = ""
     allow: tuple[str, ...] = ()
     scope: str = ""
+    retry_after_s: int = 0
 
 
 def refusal_of(decision: Decision) -> Refusal:
@@ -80,8 +81,12 @@ def _words(refusal: Refusal) -> tuple[str, Extra]:
             return "The token does not count here.", ((b"www-authenticate", b'Bearer error="invalid_token"'),)
         case Reason.INSUFFICIENT_SCOPE:
             return "The token lacks a scope.", ((b"www-authenticate", _scope_challenge(refusal.scope)),)
-        case Reason.CLAIMS_REFUSED:
+        case Reason.CLAIMS_REFUSED | Reason.CALLER_REFUSED | Reason.CONDITION_REFUSED:
             return "The token's holder may not do this.", ()
+        case Reason.DENIED:
+            return "This is refused here.", ()
+        case Reason.RATE_LIMITED:
+            return "Too many requests.", ((b"retry-after", b"%d" % max(RETRY_AFTER_S, refusal.retry_after_s)),)
         case Reason.NO_ROUTE:
             return "There is nothing here.", ()
         case Reason.METHOD_NOT_ALLOWED:

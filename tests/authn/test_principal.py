@@ -62,7 +62,7 @@ def test_finds_the_client(given: dict[str, str], client: str | None) -> None:
 
 def test_follows_the_issuers_map() -> None:
     """Each claim is looked for where the issuer keeps it, and only there."""
-    where = ClaimMap(("user", "id"), ("https://shop.test/scp",), ("app",), ("roles",))
+    where = ClaimMap(("user", "id"), (("https://shop.test/scp",),), (("app",),))
     given = {"user": {"id": "u9"}, "https://shop.test/scp": ["x"], "azp": "not-asked", "scope": "not-asked"}
     found = _principal({"claims": where}, **given)
     assert (found.subject, found.scopes, found.client) == ("u9", {"x"}, None)

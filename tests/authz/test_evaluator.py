@@ -181,7 +181,7 @@ def test_rules_that_python_takes_for_equal_stay_apart() -> None:
 
 def test_roles_are_where_the_issuer_keeps_them() -> None:
     """A rule on ``roles`` follows the issuer's map, so that one route serves issuers of different habits."""
-    keycloak = issuer(claims=ClaimMap(roles=("realm_access", "roles")))
+    keycloak = issuer(claims=ClaimMap(roles=(("realm_access", "roles"),)))
     rule = ClaimRule(("roles",), "any", ("boss",))
     policy = snapshot(keycloak, OTHER, routes=(Route("/", require=Requirement(claims=(rule,))),))
     nested, flat = {"realm_access": {"roles": ["boss"]}}, {"roles": ["boss"]}

@@ -43,7 +43,7 @@ def test_an_outside_issuer_arrives_whole() -> None:
     assert issuer.outside is not None
     assert (issuer.issuer, issuer.outside.audiences) == ("https://issuer.test/", ("orders", "shop"))
     assert (issuer.outside.algorithms, issuer.leeway_s, issuer.secret_name) == (("ES256",), 60, None)
-    assert issuer.outside.claims == ClaimMap(("uid",), ("scp",), ("azp",), ("realm.access", "roles"))
+    assert issuer.outside.claims == ClaimMap(("uid",), (("scp",),), (("azp",),), (("realm.access", "roles"),))
     assert issuer.outside.keys[0]["kid"] == "k1"
 
 
