@@ -84,7 +84,8 @@ class Pressed:
     def gauges(self) -> dict[str, int]:
         """The numbers of ``/metrics`` that count what is alive."""
         text = httpx.get(self.admin + "/metrics", trust_env=False).text
-        return {name: int(float(found[1])) for name in GAUGES if (found := re.search(rf"(?m)^{name} (\S+)$", text))}
+        shown = dict(re.findall(r"(?m)^(\w+) (\S+)$", text))
+        return {name: int(float(shown[name])) for name in GAUGES}
 
     def settled(self) -> dict[str, int]:
         """The gauges once no caller is left, or after a while all the same; the log of bugs must be empty."""
@@ -174,11 +175,10 @@ def leak(pressed: Pressed, options: argparse.Namespace) -> bool:
         look(done)
     seconds = time.monotonic() - began
     print(f"\n## Leaks: {rows[-1][0]:,} connections in {seconds:.0f} s, {len(WAYS)} ways to end\n")
-    names = [name for name in GAUGES if name in rows[0][2]]
-    print("| after | descriptors | " + " | ".join(name.removeprefix("sidegate_") for name in names) + " | RSS MiB |")
-    print("| ---: " * (len(names) + 3) + "|")
+    print("| after | descriptors | " + " | ".join(name.removeprefix("sidegate_") for name in GAUGES) + " | RSS MiB |")
+    print("| ---: " * (len(GAUGES) + 3) + "|")
     for done, descriptors, gauges, rss in rows:
-        print(f"| {done:,} | {descriptors} | " + " | ".join(str(gauges[name]) for name in names) + f" | {mib(rss)} |")
+        print(f"| {done:,} | {descriptors} | " + " | ".join(str(gauges[name]) for name in GAUGES) + f" | {mib(rss)} |")
     for way, count in wrong.items():
         print(f"\n{way}: {count:,} were not answered as they should be")
     pressed.processes.terminate("sidecar")
@@ -186,7 +186,7 @@ def leak(pressed: Pressed, options: argparse.Namespace) -> bool:
     if bugs:
         print(f"\n{bugs} tracebacks in the sidecar's log")
     first, last = rows[0], rows[-1]
-    stayed = any(last[2][name] for name in GAUGES[:2])
+    stayed = any(last[2][name] for name in GAUGES[:2]) or last[2]["sidegate_tasks"] > first[2]["sidegate_tasks"]
     more = last[1] - last[2]["sidegate_upstream_connections"] > first[1] - first[2]["sidegate_upstream_connections"]
     return not (bugs or wrong or stayed or more or last[3] - first[3] > RSS_MAY_GROW_BY)
 

@@ -176,6 +176,7 @@ def show(metrics: Metrics, proxy: Proxy, certificate: Certificate | None) -> Non
     metrics.gauge("sidegate_connections", "Connections of callers", lambda: load.connections)
     metrics.gauge("sidegate_in_flight", "Exchanges under way", lambda: load.in_flight)
     metrics.gauge("sidegate_upstream_connections", "Connections to the service", lambda: proxy.pool.open)
+    metrics.gauge("sidegate_tasks", "Tasks that live", lambda: trio.lowlevel.current_statistics().tasks_living)
     if certificate is not None:
         name = "sidegate_certificate_expires_timestamp_seconds"
         metrics.gauge(name, "When the port's certificate expires", lambda: certificate.expires_at)
