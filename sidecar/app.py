@@ -174,7 +174,9 @@ def show(metrics: Metrics, proxy: Proxy, certificate: Certificate | None) -> Non
     """What this process counts beside its exchanges."""
     load = proxy.load
     metrics.gauge("sidegate_connections", "Connections of callers", lambda: load.connections)
-    metrics.gauge("sidegate_in_flight", "Exchanges under way", lambda: load.in_flight)
+    metrics.gauge("sidegate_in_flight", "Exchanges under way, but for tunnels", lambda: load.in_flight - load.tunnels)
+    metrics.gauge("sidegate_event_streams", "Of these, event streams", lambda: load.event_streams)
+    metrics.gauge("sidegate_tunnels", "Upgrades asked for or open", lambda: load.tunnels)
     metrics.gauge("sidegate_upstream_connections", "Connections to the service", lambda: proxy.pool.open)
     metrics.gauge("sidegate_tasks", "Tasks that live", lambda: trio.lowlevel.current_statistics().tasks_living)
     if certificate is not None:
@@ -202,9 +204,9 @@ async def _drain(proxy: Proxy, life: Life, door: Door) -> bool:
         await proxy.drained()
         nursery.cancel_scope.cancel()
     load = proxy.load
-    exchanges = load.in_flight - load.tunnels
     if load.in_flight:
-        _log.warning("drained, but %d exchanges and %d tunnels had to be cut", exchanges, load.tunnels)
+        lasting = load.tunnels, load.event_streams
+        _log.warning("drained, but %d exchanges, %d tunnels and %d event streams had to be cut", load.brief, *lasting)
     else:
         _log.info("drained")
-    return not exchanges
+    return not load.brief

@@ -49,6 +49,9 @@ class Limits:
     """Header fields in a head: 431, or 502."""
     body_bytes: int | None = None
     """A request body: 413. None: any size, since bodies are never held."""
+    body_rate: int = 240
+    """Bytes a second of a request body, on average, once ``body_idle_s`` is used up: 408. One drop before each end of
+    that wait would hold an exchange, and a connection to the service, for ever."""
     connections: int = 10_000
     """Downstream connections open at once: 503."""
     in_flight: int = 1_000

@@ -30,6 +30,7 @@ class ServerConnection:
         self._limits = limits
         self._decoder: Decoder = LengthDecoder(0)
         self._body_bytes = 0
+        self._patience_s = 0.0
         self._owes_continue = False
         self._version = b"1.1"
         self._chunked = False
@@ -74,7 +75,7 @@ class ServerConnection:
             raise RequestError(Reason.BODY_TOO_LARGE, f"a body of {head.framing} bytes announced")
         self._version = head.version
         self._decoder = decoder(head.framing)
-        self._body_bytes = 0
+        self._body_bytes, self._patience_s = 0, self._timeouts.body_idle_s
         # RFC 9110 section 10.1.1: no 100 is owed to a client that has begun to send, or has nothing to send.
         self._owes_continue = head.expects_continue and head.framing != 0 and not buffer
         return head
@@ -109,13 +110,13 @@ class ServerConnection:
             raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
 
     async def wait_until_gone(self) -> None:
-        """Return when the client has closed its side; not before, and not if it sends more requests first."""
+        """Return when the client has closed its side; not before. Of further requests one piece is read at most."""
         try:
-            gone = not self.wire.buffer and not await self.wire.fill(float("inf"))
+            if not self.wire.buffer and not await self.wire.fill(float("inf")):
+                return
         except trio.BrokenResourceError:
-            gone = True
-        if not gone:
-            await trio.sleep_forever()
+            return
+        await self.wire.wait_until_ended()
 
     @property
     def request_finished(self) -> bool:
@@ -135,14 +136,24 @@ class ServerConnection:
             if self.request_finished:
                 break
             await self.ask_for_body()
-            try:
-                if not await self.wire.fill(self._timeouts.body_idle_s):
-                    raise DisconnectedError("the client left in the middle of its body")
-            except trio.TooSlowError:
-                raise RequestError(Reason.REQUEST_TIMEOUT, "the body stood still") from None
-            except trio.BrokenResourceError as error:
-                raise DisconnectedError("the client's connection broke") from error
+            await self._fill_body()
         return b""
+
+    async def _fill_body(self) -> None:
+        """Wait for more. Waiting spends a patience of ``body_idle_s``, and each byte earns some of it back; the time
+        that the service takes to read costs the client nothing."""
+        wire, began = self.wire, trio.current_time()
+        before = wire.bytes_in
+        try:
+            if not await wire.fill(self._patience_s):
+                raise DisconnectedError("the client left in the middle of its body")
+        except trio.TooSlowError:
+            raise RequestError(Reason.REQUEST_TIMEOUT, "the body stood still, or dripped") from None
+        except trio.BrokenResourceError as error:
+            raise DisconnectedError("the client's connection broke") from error
+        left = self._patience_s - (trio.current_time() - began)
+        earned = (wire.bytes_in - before) / self._limits.body_rate
+        self._patience_s = min(self._timeouts.body_idle_s, max(0.0, left) + earned)
 
     def _decode(self) -> bytes:
         try:

@@ -4,6 +4,7 @@ Nothing is read unless somebody waits for it, so a slow reader slows its writer 
 one head are ever held. A wait that is cancelled loses no byte.
 """
 
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -11,7 +12,10 @@ from collections.abc import Callable
 import trio
 
 READ_BYTES = 64 * 1024
+LOOK_EVERY_S = 1.0
 _END = b"\r\n\r\n"
+_ENDED = getattr(select, "POLLRDHUP", select.POLLHUP)
+"""A FIN, where the system tells it apart (Linux); a reset shows everywhere."""
 
 
 class HeadTooLongError(ValueError):
@@ -26,6 +30,7 @@ class Wire:
         self.buffer = bytearray()
         self.bytes_in = 0
         self.bytes_out = 0
+        self._torn = False
 
     async def fill(self, within_s: float) -> bool:
         """Wait for more bytes. False at the end of the stream, trio.TooSlowError when the time is over,
@@ -48,9 +53,24 @@ class Wire:
 
     async def write(self, data: bytes, within_s: float) -> None:
         """Write all of it, or raise trio.TooSlowError or trio.BrokenResourceError."""
+        if self._torn:
+            raise trio.BrokenResourceError("a write was given up halfway: what follows would be read as its rest")
+        self._torn = True
         with trio.fail_after(within_s):
             await self.stream.send_all(data)
+        self._torn = False
         self.bytes_out += len(data)
+
+    async def wait_until_ended(self) -> None:
+        """Return when the peer has closed its side, without reading on: by the state of the socket, where there is
+        one, which nobody tells while there are bytes to be read."""
+        stream = self.stream.transport_stream if isinstance(self.stream, trio.SSLStream) else self.stream
+        if not isinstance(stream, trio.SocketStream):
+            await trio.sleep_forever()
+        poll = select.poll()
+        poll.register(stream.socket.fileno(), _ENDED)
+        while not poll.poll(0):  # noqa: ASYNC110  # readable it is all the time
+            await trio.sleep(LOOK_EVERY_S)
 
     async def read_head(
         self, limit: int, within_s: float, inspect: Callable[[bytearray, int], None] = lambda _buffer, _seen: None

@@ -9,6 +9,7 @@ from .record import Record
 from .status import Status
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LASTING_SECONDS = (1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)
 
 
 class Metrics:
@@ -23,6 +24,12 @@ class Metrics:
         self._counters: dict[tuple[int, str, str], Counter] = {}
         self._duration = Histogram(
             "sidegate_request_duration_seconds", "From first byte to last", buckets=_SECONDS, registry=registry
+        )
+        self._lasting = Histogram(
+            "sidegate_lasting_duration_seconds",
+            "The same of tunnels and event streams",
+            buckets=_LASTING_SECONDS,
+            registry=registry,
         )
         self._upstream = Histogram(
             "sidegate_upstream_duration_seconds",
@@ -50,7 +57,7 @@ class Metrics:
         if counter is None:  # as bounded as the labels are
             counter = self._counters[key] = self._requests.labels(f"{key[0]}xx", *key[1:])
         counter.inc()
-        self._duration.observe(record.duration_ms / 1000)
+        (self._lasting if record.lasting else self._duration).observe(record.duration_ms / 1000)
         if record.upstream_ms is not None:
             self._upstream.observe(record.upstream_ms / 1000)
         if not record.complete:

@@ -31,3 +31,5 @@ class Record:
     upstream_ms: float | None = None
     complete: bool = True
     """Was the response passed on to its last byte?"""
+    lasting: bool = False
+    """Was it a tunnel or an event stream, whose duration tells nothing of how fast anybody answers?"""

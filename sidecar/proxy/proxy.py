@@ -27,6 +27,9 @@ from .upstream import Upstream
 
 REQUEST_GRACE_S = 1.0
 """While draining, how long a connection may take to send a request: it may be on its way already."""
+TURNED_AWAY = 16
+"""Connections beyond the limit that are told why. Each takes a descriptor for up to ``linger_s``, which a flood would
+take from those who are being served."""
 GOODBYE_S = 1.0
 """How long TLS's closing message may take."""
 
@@ -132,7 +135,8 @@ class Proxy:
         return False
 
     async def _turn_away(self, downstream: ServerConnection) -> None:
-        if isinstance(downstream.wire.stream, trio.SSLStream):
+        over = self.load.connections - self._shared.limits.connections
+        if over > TURNED_AWAY or isinstance(downstream.wire.stream, trio.SSLStream):
             return  # a handshake costs more than what it would be refused for
         refused = answer(Refusal(Reason.OVERLOADED), self._shared.ids.decision_id(), self._shared.gate.version)
         body = refused.body

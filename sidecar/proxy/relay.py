@@ -61,7 +61,7 @@ class Relay:
         self._patience = trio.CancelScope()
         self._upstream: ClientConnection | None = None
         self._began = trio.current_time()
-        self._wanted = trio.Event()
+        self._wanted, self._uploaded = trio.Event(), trio.Event()
         if not downstream.expects_continue:
             self._wanted.set()
 
@@ -102,6 +102,7 @@ class Relay:
             self._upstream = connection
             await connection.send_head(sent.method, sent.target, self._sent_headers(), 0, upgrade=self._head.upgrade)
             self._request_sent()
+            self._uploaded.set()
             await self._download(connection)
 
     async def _with_body(self) -> None:
@@ -137,6 +138,7 @@ class Relay:
             if error.reason is Reason.UPSTREAM_TIMEOUT:
                 return error
         self._request_sent()
+        self._uploaded.set()
         return None
 
     def _request_sent(self) -> None:
@@ -176,8 +178,6 @@ class Relay:
             with trio.move_on_after(self._shared.timeouts.continue_s):
                 return await connection.read_head()
             await self._want_body()
-        if self._head.framing != 0:
-            return await connection.read_head()
         with trio.move_on_after(WATCH_AFTER_S):
             return await connection.read_head()
         return await watched(connection.read_head, self._until_gone)
@@ -187,6 +187,7 @@ class Relay:
         self._wanted.set()
 
     async def _until_gone(self) -> Fault:
+        await self._uploaded.wait()  # until then the upload notices
         await self._down.wait_until_gone()
         return DisconnectedError("the client left before the end of the response")
 
@@ -218,14 +219,17 @@ class Relay:
 
     async def _pass_events(self, connection: ClientConnection) -> None:
         """A stream may be silent for long; so long as its client is there, and may listen."""
-        work = partial(self._pass_body, connection, self._shared.timeouts.tunnel_idle_s)
-        if self._down.request_finished:
+        load, self._record.lasting = self._shared.load, True
+        count = 0 if self._head.upgrade else 1  # it has been counted as a tunnel
+        load.event_streams += count
+        try:
+            work = partial(self._pass_body, connection, self._shared.timeouts.tunnel_idle_s)
             await watched(work, self._until_withdrawn, self._until_gone)
-        else:
-            await watched(work, self._until_withdrawn)
+        finally:
+            load.event_streams -= count
 
     async def _switch(self, connection: ClientConnection, response: ResponseHead) -> None:
-        self.last = True
+        self.last = self._record.lasting = True
         protocol = granted_upgrade(response.headers, self._head.upgrade)
         await self._down.switch(response.phrase, response_headers(response.headers, keep_length=False), protocol)
         tunnel = Tunnel(self._down.wire, connection.wire, self._shared.timeouts)

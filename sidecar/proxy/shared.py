@@ -14,13 +14,19 @@ from .pool import Pool
 
 @dataclass(slots=True)
 class Load:
-    """What is going on in this process. ``in_flight`` counts ``tunnels`` too: the upgrades asked for or open.
-    ``draining_since`` is trio time."""
+    """What is going on in this process. ``in_flight`` counts ``tunnels`` too, the upgrades asked for or open, and
+    ``event_streams``; these two have nothing in common. ``draining_since`` is trio time."""
 
     connections: int = 0
     in_flight: int = 0
     tunnels: int = 0
+    event_streams: int = 0
     draining_since: float | None = None
+
+    @property
+    def brief(self) -> int:
+        """Exchanges under way that are expected to end by themselves."""
+        return self.in_flight - self.tunnels - self.event_streams
 
 
 @dataclass(frozen=True, slots=True)

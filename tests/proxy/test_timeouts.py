@@ -52,10 +52,10 @@ async def test_a_body_that_stands_still_is_408(stage: Stage, autojump_clock: tri
     """It may take long, but not pause long."""
     stage.service = silent
     client = stage.client()
-    await client.send(request("/public/a", b"Content-Length: 100\r\n", method="POST"))
+    await client.send(request("/public/a", b"Content-Length: 100000\r\n", method="POST"))
     for _ in range(5):
         await trio.sleep(T.body_idle_s - 1)
-        await client.send(b"x")
+        await client.send(b"x" * 8000)
     began = trio.current_time()
     assert await refused(client) == (408, "request_timeout")
     assert trio.current_time() - began == pytest.approx(T.body_idle_s)
@@ -81,15 +81,15 @@ async def test_the_wait_begins_when_the_upload_has_ended(stage: Stage, autojump_
 
     async def service(peer: Peer) -> None:
         await peer.head()
-        await peer.exactly(12)
+        await peer.exactly(12 * 2400)
         await peer.send(OK)
 
     stage.service = service
     client = stage.client()
-    await client.send(request("/public/a", b"Content-Length: 12\r\n", method="POST"))
+    await client.send(request("/public/a", b"Content-Length: 28800\r\n", method="POST"))
     for _ in range(12):
         await trio.sleep(10)
-        await client.send(b"x")
+        await client.send(b"x" * 2400)
     assert (await client.response())[1] == b"ok"
     await client.close()
 
