@@ -1,7 +1,8 @@
 """Who calls. Pure: no trio, socket, clock or randomness; ``now`` is an argument.
 
 ``rejection``    why a credential does not count: a stable word and a private detail
-``credential``   the one bearer token among a request's headers
+``credential``   the one credential of a request, from where its route lets one stand
+``api_keys``     credentials without a signature: found by id, proven by hash
 ``strict_json``  JSON with one reading: no duplicates, no NaN, bounded
 ``jose``         a compact JWS taken apart, before any cryptography
 ``keys``         an issuer's keys, each bound to its algorithms; weak ones refused
@@ -9,5 +10,5 @@
 ``principal``    verified claims -> who calls, or why they do not count
 ``revocations``  the tokens that no longer count, found in constant time
 ``cache``        tokens that verified, bounded
-``verifier``     the door: a token in, a Principal or a Rejection out
+``verifier``     the door: a credential in, a Principal or a Rejection out
 """

@@ -1,32 +1,103 @@
-"""The one bearer token among a request's headers (RFC 6750 section 2.1; RFC 9110 section 11.6.2).
+"""The one credential of a request (RFC 6750 section 2, RFC 9110 section 11.6.2, RFC 6265 section 5.4).
 
-Only the ``authorization`` header is looked at: a token in a query or a cookie is none. Knows nothing of what is
-inside a token.
+A route says where one may stand; ``Authorization`` is always looked at, so that a second credential never rides along
+unseen. Two are refused, whichever they are: what is verified must be what another reader would have taken. A
+credential is one token68 and is never trimmed or guessed at. Knows nothing of what is inside a token.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
 
 from sidecar.contract.reasons import Reason
+from sidecar.contract.snapshot import Source
 
 from .rejection import Rejection, invalid
 
+BEARER = Source()
+API_KEY = Source(kind="api_key")
+
 _SCHEME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
-_TOKEN68 = re.compile(rb" +([0-9A-Za-z._~+/-]+=*)")
+_SCHEMES = {b"bearer": BEARER, b"apikey": API_KEY}
+_SEPARATED = re.compile(rb" +(.*)", re.DOTALL)
+_TOKEN68 = re.compile(rb"[0-9A-Za-z._~+/-]+=*")
 
 
-def find_credential(headers: Sequence[tuple[bytes, bytes]]) -> str | Rejection | None:
-    """The bearer token, None where there is none, or why there is no telling. Header names are lower-case."""
-    values = [value for name, value in headers if name == b"authorization"]
-    if not values:
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as it was sent, and where it stood. Nothing of it is verified."""
+
+    source: Source
+    text: str = field(repr=False)
+
+
+def find_credential(
+    headers: Sequence[tuple[bytes, bytes]], query: str = "", sources: tuple[Source, ...] = (BEARER,)
+) -> Credential | Rejection | None:
+    """The credential, None where there is none, or why there is no telling. Header names are lower-case; ``query`` is
+    what came after the ``?``; ``sources`` is where the route lets one stand."""
+    lines = [value for name, value in headers if name == b"authorization"]
+    if len(lines) > 1:
+        return Rejection(Reason.SEVERAL_CREDENTIALS, f"{len(lines)} Authorization headers")
+    found = [*_authorization(lines), *_elsewhere(headers, query, sources)]
+    if not found:
         return None
-    if len(values) > 1:
-        return Rejection(Reason.SEVERAL_CREDENTIALS, f"{len(values)} Authorization headers")
-    value = values[0].strip(b" \t")
-    scheme = _SCHEME.match(value)
-    if scheme is None or scheme[0].lower() != b"bearer":
-        return None
-    token = _TOKEN68.fullmatch(value, scheme.end())
-    if token is None:
-        return invalid("the Bearer credential is not one token68 (RFC 9110 section 11.2)")
-    return token[1].decode("ascii")
+    if len(found) > 1:
+        places = ", ".join(sorted({_shown(source) for source, _ in found}))
+        return Rejection(Reason.SEVERAL_CREDENTIALS, f"{len(found)} credentials, in {places}")
+    ((source, text),) = found
+    if source not in sources:
+        return invalid(f"the route takes no credential from {_shown(source)}")
+    if not _TOKEN68.fullmatch(text):
+        return invalid(f"the credential in {_shown(source)} is not one token68 (RFC 9110 section 11.2)")
+    return Credential(source, text.decode("ascii"))
+
+
+def _authorization(lines: list[bytes]) -> Iterator[tuple[Source, bytes]]:
+    """Bearer and ApiKey; another scheme is no credential of ours."""
+    for line in lines:
+        value = line.strip(b" \t")
+        scheme = _SCHEME.match(value)
+        source = None if scheme is None else _SCHEMES.get(scheme[0].lower())
+        if scheme is not None and source is not None:
+            separated = _SEPARATED.fullmatch(value, scheme.end())
+            yield source, separated[1] if separated else b""
+
+
+def _elsewhere(
+    headers: Sequence[tuple[bytes, bytes]], query: str, sources: tuple[Source, ...]
+) -> Iterator[tuple[Source, bytes]]:
+    for source in sources:
+        match source.place:
+            case "header":
+                wanted = source.name.encode()
+                yield from ((source, value.strip(b" \t")) for name, value in headers if name == wanted)
+            case "cookie":
+                cookies = (value for name, value in headers if name == b"cookie")
+                yield from ((source, value) for cookie in cookies for value in _cookies(cookie, source.name.encode()))
+            case "query":
+                yield from ((source, value.encode()) for value in _parameters(query, source.name))
+
+
+def _cookies(header: bytes, wanted: bytes) -> Iterator[bytes]:
+    """Quotes belong to the value (RFC 6265 section 4.1.1), and no token68 has any."""
+    for pair in header.split(b";"):
+        name, _, value = pair.partition(b"=")
+        if name.strip(b" \t") == wanted:
+            yield value.strip(b" \t")
+
+
+def _parameters(query: str, wanted: str) -> Iterator[str]:
+    """Names are compared as a service reads them, so that an escaped one does not hide."""
+    if not query:
+        return
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name == wanted or (("%" in name or "+" in name) and unquote_plus(name) == wanted):
+            yield unquote_plus(value)
+
+
+def _shown(source: Source) -> str:
+    scheme = "ApiKey" if source.kind == "api_key" else "Bearer"
+    return f"Authorization: {scheme}" if source.place == "authorization" else f"{source.place} {source.name[:40]!r}"

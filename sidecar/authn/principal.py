@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import ClaimMap, ClaimPath, Issuer
@@ -105,8 +105,18 @@ def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
     return value
 
 
+def is_name(value: object) -> TypeGuard[str]:
+    """May ``value`` name somebody? Control characters could forge a header or a log line."""
+    return isinstance(value, str) and value != "" and not _CONTROL.search(value)
+
+
+def is_scope(value: object) -> TypeGuard[str]:
+    """May ``value`` be one scope? A space would make two of it once scopes are joined (RFC 6749 section 3.3)."""
+    return isinstance(value, str) and value != "" and not _NOT_IN_SCOPE.search(value)
+
+
 def _name(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value or _CONTROL.search(value):
+    if not is_name(value):
         raise _Bad(f"{where} is {shown(value)}, not a non-empty string without control characters")
     return value
 
@@ -131,7 +141,6 @@ def _scopes_at(path: ClaimPath, claims: Mapping[str, Any]) -> list[str]:
     if not isinstance(items, list):
         raise _Bad(f"{'.'.join(path)} is {shown(value)}, neither a string nor a list of strings")
     for item in items:
-        # A space inside an item would make two scopes of one, as soon as they are joined (RFC 6749 section 3.3).
-        if not isinstance(item, str) or not item or _NOT_IN_SCOPE.search(item):
+        if not is_scope(item):
             raise _Bad(f"{'.'.join(path)} holds {shown(item)}, which is not a scope")
     return items

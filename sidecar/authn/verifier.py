@@ -1,4 +1,4 @@
-"""The door: a token in, a Principal or a Rejection out.
+"""The door: a credential in, a Principal or a Rejection out.
 
 Built once for a snapshot: its keys, its revocations and its cache belong to it, so that a new snapshot begins
 with an empty cache and nothing verified under older keys or policy outlives them. The issuer is chosen by the
@@ -11,7 +11,9 @@ from typing import Any
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Issuer, Snapshot
 
+from .api_keys import ApiKeys
 from .cache import TokenCache
+from .credential import Credential
 from .jose import Token, parse_token
 from .keys import load_keys
 from .principal import Principal, check_times, principal_from_claims
@@ -20,17 +22,30 @@ from .revocations import Revocations
 
 
 class Verifier:
-    """Verifies tokens under one snapshot. ContractError at construction if a key is weak or out of place."""
+    """Verifies credentials under one snapshot. ContractError at construction if a key is weak or out of place."""
 
     def __init__(self, snapshot: Snapshot, cache: TokenCache | None = None) -> None:
         self._by_name = {issuer.name: issuer for issuer in snapshot.issuers}
         self._by_iss = {issuer.issuer: issuer for issuer in snapshot.issuers}
         self._keys = {issuer.name: load_keys(issuer) for issuer in snapshot.issuers}
+        self._api_keys = ApiKeys(snapshot.api_keys, self._by_name)
         self._revocations = Revocations(snapshot.revocations)
         self._cache = TokenCache() if cache is None else cache
 
-    def verify(self, token: str, now: float, issuers: tuple[str, ...] | None = None) -> Principal | Rejection:
-        """Who calls with ``token`` at ``now``. ``issuers``: the names of those that the route accepts, or None."""
+    def verify(
+        self, credential: Credential, now: float, issuers: tuple[str, ...] | None = None
+    ) -> Principal | Rejection:
+        """Who calls with ``credential`` at ``now``. ``issuers``: the names of those that the route accepts, or None."""
+        if credential.source.kind == "token":
+            return self._verify_token(credential.text, now, issuers)
+        principal = self._api_keys.find(credential.text, now)
+        if isinstance(principal, Rejection):
+            return principal
+        if issuers is not None and principal.issuer_name not in issuers:
+            return _not_accepted(principal.issuer_name)
+        return self._revoked(principal) or principal
+
+    def _verify_token(self, token: str, now: float, issuers: tuple[str, ...] | None) -> Principal | Rejection:
         known = self._cache.get(token)
         if known is not None:
             return self._still(token, known, now, issuers)

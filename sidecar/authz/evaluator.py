@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
-from sidecar.authn.credential import find_credential
+from sidecar.authn.credential import Credential, find_credential
 from sidecar.authn.principal import Principal
 from sidecar.authn.rejection import Rejection, shown
 from sidecar.authn.verifier import Verifier
@@ -79,8 +79,8 @@ class Evaluator:
         aim = self._aim(request.method, request.target, steps)
         if isinstance(aim, Decision):
             return aim
-        credential = find_credential(request.headers)
-        if not isinstance(credential, str):
+        credential = find_credential(request.headers, aim.target.query, aim.found.route.credentials)
+        if not isinstance(credential, Credential):
             return self._conclude(aim, credential, now, steps)
         return self._conclude(aim, self._verifier.verify(credential, now, aim.found.route.issuers), now, steps)
 

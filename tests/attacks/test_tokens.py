@@ -24,6 +24,7 @@ from tests.authn.minting import (
     NOW,
     assemble,
     b64,
+    bearer,
     claims,
     header,
     issuer,
@@ -38,7 +39,7 @@ ES, RS, ED, HS = issuer("ES256"), issuer("RS256"), issuer("EdDSA"), issuer("HS25
 
 
 def _reason(token: str, source: Issuer = ES) -> Reason:
-    found = Verifier(snapshot(source)).verify(token, NOW)
+    found = Verifier(snapshot(source)).verify(bearer(token), NOW)
     return found.reason if isinstance(found, Rejection) else Reason.ALLOWED
 
 
@@ -368,7 +369,7 @@ def test_every_single_character_counts() -> None:
     verifier = Verifier(snapshot(ES))
     for position, character in enumerate(GOOD):
         other = "A" if character != "A" else "B"
-        found = verifier.verify(GOOD[:position] + other + GOOD[position + 1 :], NOW)
+        found = verifier.verify(bearer(GOOD[:position] + other + GOOD[position + 1 :]), NOW)
         assert isinstance(found, Rejection), position
 
 
@@ -376,7 +377,9 @@ def test_a_subject_from_another_issuer_is_another_subject() -> None:
     """Two issuers may both have a ``7``: the principal says whose it is, and revoking one leaves the other."""
     other = issuer("EdDSA", name="other", issuer="https://other.test/")
     verifier = Verifier(snapshot(ES, other))
-    ours, theirs = (verifier.verify(token, NOW) for token in (GOOD, mint(claims(iss="https://other.test/"), "EdDSA")))
+    ours, theirs = (
+        verifier.verify(bearer(token), NOW) for token in (GOOD, mint(claims(iss="https://other.test/"), "EdDSA"))
+    )
     assert not isinstance(ours, Rejection)
     assert not isinstance(theirs, Rejection)
     assert (ours.issuer_name, theirs.issuer_name) == ("partner", "other")
@@ -386,7 +389,7 @@ def test_no_refusal_quotes_the_token() -> None:
     """Details go to logs: none holds a token's part."""
     verifier = Verifier(snapshot(ES))
     for token in [*NONE.values(), *SIGNATURES.values(), *HEADERS.values(), *ENCODING.values(), mint(claims(exp=1))]:
-        found = verifier.verify(token, NOW)
+        found = verifier.verify(bearer(token), NOW)
         assert isinstance(found, Rejection)
         assert not any(len(part) > 20 and part in found.detail for part in token.split("."))
         assert len(found.detail) < 400

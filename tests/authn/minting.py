@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
-from sidecar.contract.snapshot import Issuer, Jwk, Requirement, Route, Snapshot
+from sidecar.authn.credential import Credential
+from sidecar.contract.snapshot import ApiKey, Issuer, Jwk, Requirement, Route, Snapshot, Source
 
 NOW = 1_800_000_000
 ISS = "https://issuer.test/"
@@ -89,6 +91,21 @@ def mint(
     head = header(algorithm) if head is None else head
     body = claims() if body is None else body
     return assemble(json.dumps(head).encode(), json.dumps(body).encode(), algorithm, number)
+
+
+def bearer(token: str) -> Credential:
+    """A token as it is found in ``Authorization: Bearer``."""
+    return Credential(Source(), token)
+
+
+API_KEY = "sgk_k7_" + "s" * 43
+
+
+def api_key(text: str = API_KEY, **changes: Any) -> ApiKey:
+    """The snapshot's side of an API key."""
+    usual: dict[str, Any] = {"id": text.split("_")[1], "secret_hash": hashlib.sha256(text.encode()).hexdigest()}
+    usual |= {"issuer": "partner", "subject": "robot", "client": "web", "scopes": ("orders:read",)}
+    return ApiKey(**{**usual, **changes})
 
 
 def issuer(algorithm: str = "ES256", **changes: Any) -> Issuer:

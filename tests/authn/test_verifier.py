@@ -10,7 +10,7 @@ from sidecar.authn.rejection import Rejection
 from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Revocation
-from tests.authn.minting import ISS, NOW, claims, issuer, jwk, mint, snapshot
+from tests.authn.minting import ISS, NOW, bearer, claims, issuer, jwk, mint, snapshot
 
 OTHER = issuer("EdDSA", name="other", issuer="https://other.test/")
 
@@ -41,18 +41,18 @@ def test_verifies_every_algorithm(algorithm: str) -> None:
     """A true token passes, and the same with one bit of its signature turned does not."""
     verifier = Verifier(snapshot(issuer(algorithm)))
     token = mint(algorithm=algorithm)
-    assert _reason(verifier.verify(token, NOW)) is Reason.ALLOWED
+    assert _reason(verifier.verify(bearer(token), NOW)) is Reason.ALLOWED
     dot = token.rindex(".") + 1
     turned = token[:dot] + ("B" if token[dot] != "B" else "C") + token[dot + 1 :]
-    assert _reason(verifier.verify(turned, NOW)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(turned), NOW)) is Reason.INVALID_TOKEN
 
 
 def test_each_issuer_has_its_own_keys() -> None:
     """A token of one issuer signed with another's key is refused."""
     verifier = Verifier(snapshot(issuer(), OTHER))
-    assert _reason(verifier.verify(mint(claims(iss="https://other.test/"), "EdDSA"), NOW)) is Reason.ALLOWED
-    assert _reason(verifier.verify(mint(claims(iss=ISS), "EdDSA"), NOW)) is Reason.INVALID_TOKEN
-    assert _reason(verifier.verify(mint(claims(iss="https://other.test/")), NOW)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(mint(claims(iss="https://other.test/"), "EdDSA")), NOW)) is Reason.ALLOWED
+    assert _reason(verifier.verify(bearer(mint(claims(iss=ISS), "EdDSA")), NOW)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(mint(claims(iss="https://other.test/"))), NOW)) is Reason.INVALID_TOKEN
 
 
 def test_a_route_accepts_only_its_issuers() -> None:
@@ -60,18 +60,18 @@ def test_a_route_accepts_only_its_issuers() -> None:
     verifier = Verifier(snapshot(issuer(), OTHER))
     token = mint()
     for _ in range(2):
-        assert _reason(verifier.verify(token, NOW, ("other",))) is Reason.INVALID_TOKEN
-        assert _reason(verifier.verify(token, NOW, ())) is Reason.INVALID_TOKEN
-        assert _reason(verifier.verify(token, NOW, ("partner",))) is Reason.ALLOWED
-        assert _reason(verifier.verify(token, NOW)) is Reason.ALLOWED
+        assert _reason(verifier.verify(bearer(token), NOW, ("other",))) is Reason.INVALID_TOKEN
+        assert _reason(verifier.verify(bearer(token), NOW, ())) is Reason.INVALID_TOKEN
+        assert _reason(verifier.verify(bearer(token), NOW, ("partner",))) is Reason.ALLOWED
+        assert _reason(verifier.verify(bearer(token), NOW)) is Reason.ALLOWED
 
 
 def test_keys_never_obtained_are_not_the_callers_fault() -> None:
     """503 and not 401, but only for a token that could have been verified."""
     verifier = Verifier(snapshot(issuer(keys=(), keys_known=False)))
-    assert _reason(verifier.verify(mint(), NOW)) is Reason.KEYS_UNAVAILABLE
-    assert _reason(verifier.verify(mint(claims(iss="https://x.test/")), NOW)) is Reason.INVALID_TOKEN
-    assert _reason(verifier.verify(mint(algorithm="EdDSA"), NOW)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(mint()), NOW)) is Reason.KEYS_UNAVAILABLE
+    assert _reason(verifier.verify(bearer(mint(claims(iss="https://x.test/"))), NOW)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(mint(algorithm="EdDSA")), NOW)) is Reason.INVALID_TOKEN
 
 
 def test_reasons_of_time_are_for_true_signatures_only() -> None:
@@ -84,8 +84,8 @@ def test_reasons_of_time_are_for_true_signatures_only() -> None:
         ({}, Reason.TOKEN_REVOKED),
     ]
     for changes, reason in rows:
-        assert _reason(verifier.verify(mint(claims(**changes)), NOW)) is reason
-        assert _reason(verifier.verify(mint(claims(**changes), number=1), NOW)) is Reason.INVALID_TOKEN
+        assert _reason(verifier.verify(bearer(mint(claims(**changes))), NOW)) is reason
+        assert _reason(verifier.verify(bearer(mint(claims(**changes), number=1)), NOW)) is Reason.INVALID_TOKEN
 
 
 def test_a_hit_is_checked_against_the_clock() -> None:
@@ -93,13 +93,13 @@ def test_a_hit_is_checked_against_the_clock() -> None:
     cache = TokenCache()
     verifier = Verifier(snapshot(), cache)
     token = mint(claims(nbf=NOW - 100))
-    assert _reason(verifier.verify(token, NOW)) is Reason.ALLOWED
+    assert _reason(verifier.verify(bearer(token), NOW)) is Reason.ALLOWED
     assert len(cache) == 1
-    assert _reason(verifier.verify(token, NOW + 304)) is Reason.ALLOWED
-    assert _reason(verifier.verify(token, NOW + 305)) is Reason.TOKEN_EXPIRED
+    assert _reason(verifier.verify(bearer(token), NOW + 304)) is Reason.ALLOWED
+    assert _reason(verifier.verify(bearer(token), NOW + 305)) is Reason.TOKEN_EXPIRED
     assert len(cache) == 0
-    assert _reason(verifier.verify(token, NOW)) is Reason.ALLOWED
-    assert _reason(verifier.verify(token, NOW - 200)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(token), NOW)) is Reason.ALLOWED
+    assert _reason(verifier.verify(bearer(token), NOW - 200)) is Reason.INVALID_TOKEN
 
 
 def test_only_good_tokens_are_cached() -> None:
@@ -107,13 +107,13 @@ def test_only_good_tokens_are_cached() -> None:
     cache = TokenCache()
     verifier = Verifier(snapshot(), cache)
     for token in ("", "a.b.c", mint(number=1), mint(claims(exp=NOW - 60)), mint(claims(aud="x")), mint(claims(cnf={}))):
-        assert _reason(verifier.verify(token, NOW)) is not Reason.ALLOWED
+        assert _reason(verifier.verify(bearer(token), NOW)) is not Reason.ALLOWED
     assert len(cache) == 0
 
 
 def test_the_cache_is_bounded_both_ways() -> None:
     """By entries and by characters; the least recently used goes first."""
-    who = Verifier(snapshot()).verify(mint(), NOW)
+    who = Verifier(snapshot()).verify(bearer(mint()), NOW)
     assert isinstance(who, Principal)
     cache = TokenCache(max_entries=3, max_chars=10)
     for token in ("a", "b", "c"):
@@ -148,7 +148,7 @@ REVOKED = {
 def test_revocations_name_their_tokens(entry: Revocation, revoked: bool) -> None:
     """And no others."""
     verifier = Verifier(snapshot(issuer(), OTHER, revocations=(entry,)))
-    found = verifier.verify(mint(claims(client_id="web")), NOW)
+    found = verifier.verify(bearer(mint(claims(client_id="web"))), NOW)
     assert _reason(found) is (Reason.TOKEN_REVOKED if revoked else Reason.ALLOWED)
 
 
@@ -156,7 +156,7 @@ def test_revocations_name_their_tokens(entry: Revocation, revoked: bool) -> None
 def test_age_is_read_carefully(iat: Any, revoked: bool) -> None:
     """A token that hides its age counts as old; a fraction of the second counts as that second."""
     entry = Revocation("partner", "subject", "7", NOW - 10)
-    found = Verifier(snapshot(revocations=(entry,))).verify(mint(claims(iat=iat)), NOW)
+    found = Verifier(snapshot(revocations=(entry,))).verify(bearer(mint(claims(iat=iat))), NOW)
     assert _reason(found) is (Reason.TOKEN_REVOKED if revoked else Reason.ALLOWED)
 
 
@@ -164,13 +164,16 @@ def test_of_two_revocations_the_later_counts() -> None:
     """In whichever order they stand."""
     early, late = (Revocation("partner", "subject", "7", before) for before in (NOW - 100, NOW))
     for entries in ((early, late), (late, early)):
-        assert _reason(Verifier(snapshot(revocations=entries)).verify(mint(), NOW)) is Reason.TOKEN_REVOKED
+        assert _reason(Verifier(snapshot(revocations=entries)).verify(bearer(mint()), NOW)) is Reason.TOKEN_REVOKED
 
 
 def test_a_rotated_key_overlaps() -> None:
     """Old and new key stand side by side; each token finds its own."""
     verifier = Verifier(snapshot(issuer(keys=(jwk("ES256", 0, kid="old"), jwk("ES256", 1, kid="new")))))
-    assert _reason(verifier.verify(mint(head={"alg": "ES256", "kid": "old"}), NOW)) is Reason.ALLOWED
-    assert _reason(verifier.verify(mint(number=1, head={"alg": "ES256", "kid": "new"}), NOW)) is Reason.ALLOWED
-    assert _reason(verifier.verify(mint(number=1, head={"alg": "ES256", "kid": "old"}), NOW)) is Reason.INVALID_TOKEN
-    assert _reason(verifier.verify(mint(head={"alg": "ES256"}), NOW)) is Reason.INVALID_TOKEN
+    assert _reason(verifier.verify(bearer(mint(head={"alg": "ES256", "kid": "old"})), NOW)) is Reason.ALLOWED
+    assert _reason(verifier.verify(bearer(mint(number=1, head={"alg": "ES256", "kid": "new"})), NOW)) is Reason.ALLOWED
+    assert (
+        _reason(verifier.verify(bearer(mint(number=1, head={"alg": "ES256", "kid": "old"})), NOW))
+        is Reason.INVALID_TOKEN
+    )
+    assert _reason(verifier.verify(bearer(mint(head={"alg": "ES256"})), NOW)) is Reason.INVALID_TOKEN

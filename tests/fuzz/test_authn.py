@@ -6,16 +6,19 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.authn.credential import find_credential
+from sidecar.authn.credential import Credential, find_credential
 from sidecar.authn.jose import Token, parse_token
 from sidecar.authn.principal import Principal, principal_from_claims
 from sidecar.authn.rejection import Rejection
 from sidecar.authn.strict_json import parse_object
 from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
-from tests.authn.minting import NOW, assemble, b64, claims, header, issuer, mint, snapshot
+from sidecar.contract.snapshot import Source
+from tests.authn.minting import API_KEY, NOW, api_key, assemble, b64, bearer, claims, header, issuer, mint, snapshot
 
-VERIFIER = Verifier(snapshot())
+VERIFIER = Verifier(snapshot(api_keys=(api_key(),)))
+SOURCES = (Source(), Source("api_key"), Source("token", "cookie", "t"), Source("token", "query", "t"))
+SOURCES += (Source("token", "header", "x-token"),)
 GOOD = mint()
 FAST = settings(max_examples=150, deadline=None)
 
@@ -33,16 +36,47 @@ HEADER_NAMES = st.sampled_from(["alg", "kid", "typ", "crit", "cty", "jwk", "x5c"
 def test_credentials(value: bytes) -> None:
     """Whatever stands in the header, the token that comes out is token68."""
     found = find_credential([(b"authorization", value)])
-    assert (
-        found is None or isinstance(found, Rejection) or (found.isascii() and found.isprintable() and " " not in found)
-    )
+    if isinstance(found, Credential):
+        assert found.text.isascii()
+        assert found.text.isprintable()
+        assert " " not in found.text
+
+
+PIECES = st.sampled_from(
+    [b"authorization", b"cookie", b"x-token", b"Bearer ", b"ApiKey ", b"t=", b"; ", b"&", b"%74=a", b"a.b.c"]
+)
+
+
+@FAST
+@given(
+    st.lists(st.tuples(PIECES, st.lists(PIECES | st.binary(max_size=8), max_size=5).map(b"".join)), max_size=5),
+    st.lists(st.sampled_from(["t=", "%74=", "+t=", "t", "=", "&", ";", "%", "%zz", "a.b", "\x80"]), max_size=8).map(
+        "".join
+    ),
+)
+def test_credentials_from_anywhere(headers: list[tuple[bytes, bytes]], query: str) -> None:
+    """A credential comes from one of the route's places, and only where no other candidate stands beside it."""
+    found = find_credential(headers, query, SOURCES)
+    if isinstance(found, Credential):
+        assert found.source in SOURCES
+        lone = [name for name, _ in headers if name == b"authorization" or (name == b"x-token")]
+        assert len(lone) <= 1 or found.source.place in ("cookie", "query")
+        assert "\x80" not in found.text
+
+
+@FAST
+@given(st.text(max_size=80) | st.text("sgk_7-", max_size=90).map(lambda tail: "sgk_k7_" + tail))
+def test_api_keys_of_noise(text: str) -> None:
+    """Only the key itself is the key."""
+    found = VERIFIER.verify(Credential(Source("api_key"), text), NOW)
+    assert isinstance(found, Rejection) != (text == API_KEY)
 
 
 @FAST
 @given(st.text(max_size=300) | st.lists(st.binary(max_size=60).map(b64), max_size=5).map(".".join))
 def test_tokens_of_noise(text: str) -> None:
     """Noise is INVALID_TOKEN."""
-    found = VERIFIER.verify(text, NOW)
+    found = VERIFIER.verify(bearer(text), NOW)
     assert isinstance(found, Rejection)
     assert found.reason is Reason.INVALID_TOKEN
 
@@ -54,7 +88,7 @@ def test_mutations_of_a_good_token(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(GOOD)))
     end = data.draw(st.integers(start, len(GOOD)))
     changed = GOOD[:start] + data.draw(st.text("ABCabc019-_.=+/ \n", max_size=12)) + GOOD[end:]
-    found = VERIFIER.verify(changed, NOW)
+    found = VERIFIER.verify(bearer(changed), NOW)
     assert changed == GOOD or isinstance(found, Rejection)
 
 
@@ -63,7 +97,7 @@ def test_mutations_of_a_good_token(data: st.DataObject) -> None:
 def test_truly_signed_surprises(head: dict[str, Any], body: dict[str, Any]) -> None:
     """A truly signed token may say anything: a principal of the right types, or a Rejection that prints."""
     token = assemble(json.dumps({**header(), **head}).encode(), json.dumps(claims(**body)).encode())
-    found = VERIFIER.verify(token, NOW)
+    found = VERIFIER.verify(bearer(token), NOW)
     if isinstance(found, Rejection):
         found.detail.encode("utf-8")
         return
