@@ -61,7 +61,7 @@ def sign_workload(
 ) -> x509.Certificate:
     """A sidecar's certificate. Only the public key is taken from the request (PKCS #10, RFC 2986), and only if the
     request is signed with the private half; Denied ``bad_csr`` otherwise."""
-    builder = _begun(_name(sidecar_id), ca.subject, _requested_key(csr_der), now, WORKLOAD_DAYS)
+    builder = _begun(_name(sidecar_id), ca.subject, requested_key(csr_der), now, WORKLOAD_DAYS)
     names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(workload_uri(trust_domain, service))])
     return _leaf(builder, ca, ExtendedKeyUsageOID.CLIENT_AUTH, names).sign(ca_key, hashes.SHA256())
 
@@ -82,7 +82,8 @@ def der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
-def _requested_key(csr_der: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+def requested_key(csr_der: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey:
+    """The key of a PKCS #10 request that proves possession of it; Denied ``bad_csr``."""
     if len(csr_der) > MAX_CSR_BYTES:
         raise Denied("the certificate request is too large", "bad_csr")
     try:

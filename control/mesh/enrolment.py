@@ -6,22 +6,25 @@ certificate may still come to be renewed for a month, so that no outage, however
 """
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from control.authority.authority import Authority, expires_at
-from control.authority.certificates import der, sidecar_id_of
+from control.authority.certificates import der, requested_key, sidecar_id_of
 from control.errors import Denied, NotFound
 from control.store import Database
 from control.store.audit import record
 from control.store.tables import SidecarRow
 from sidecar.contract.messages import Join
 
-from .join_tokens import use_one
+from .join_tokens import opened, use_one
 
 RENEWAL_GRACE_S = 30 * 86_400
 MAX_INSTANCE = 200
@@ -60,10 +63,17 @@ class Enrolment:
         self._trust_domain, self._clock = trust_domain, clock
 
     def enrol(self, join: Join, service: str, instance: str, csr: bytes, address: str) -> Enrolled:
-        """Take in a sidecar; Denied ``bad_join_token`` or ``bad_csr``, and then the join is not counted."""
+        """Take in a sidecar; Denied ``bad_join_token`` or ``bad_csr``, and then the join is not counted. One that asks
+        again with the same key never heard our answer: it is the sidecar that it was to become, and counts once."""
         now = self._clock()
         with self._database.write() as session:
-            token_id = use_one(session, join, service, now)
+            token = opened(session, join, service, now)
+            joined_by = f"{token.id}:{_key_of(csr)}"
+            known = _joined_before(session, joined_by)
+            if known is not None:
+                known.last_seen, known.address = int(now), address
+                return self._certify(known, csr, now)
+            use_one(token)
             row = SidecarRow(
                 id=str(uuid.uuid4()),
                 service=service,
@@ -72,10 +82,11 @@ class Enrolment:
                 revoked=False,
                 last_seen=int(now),
                 address=address,
+                joined_by=joined_by,
             )
             enrolled = self._certify(row, csr, now)
             session.add(row)
-            record(session, now, f"join_token:{token_id}", "sidecar.join", service, id=row.id, instance=row.instance)
+            record(session, now, f"join_token:{token.id}", "sidecar.join", service, id=row.id, instance=row.instance)
             return enrolled
 
     def authenticate(self, certificate_der: bytes, service: str, address: str, *, renewing: bool = False) -> Sidecar:
@@ -144,6 +155,17 @@ class Enrolment:
         certificate = self._authority.sign_workload(csr, self._trust_domain(), row.service, row.id, now)
         row.serial, row.not_after = f"{certificate.serial_number:x}", expires_at(certificate)
         return Enrolled(_sidecar(row), der(certificate))
+
+
+def _key_of(csr: bytes) -> str:
+    """The name of the key in a request: SHA-256 of its SubjectPublicKeyInfo (RFC 5280 section 4.1)."""
+    key = requested_key(csr).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).hexdigest()
+
+
+def _joined_before(session: Session, joined_by: str) -> SidecarRow | None:
+    wanted = (SidecarRow.joined_by == joined_by) & ~SidecarRow.revoked
+    return session.scalars(select(SidecarRow).where(wanted).limit(1)).first()
 
 
 def _check_dates(certificate: x509.Certificate, now: float, renewing: bool) -> None:

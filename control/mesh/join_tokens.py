@@ -78,26 +78,26 @@ class JoinTokens:
             record(session, self._clock(), actor, "join_token.revoke", row.service, id=row.id)
 
 
-def use_one(session: Session, join: Join, service: str, now: float) -> str:
-    """Count one join in the caller's transaction and return the token's id; Denied ``bad_join_token``."""
+def opened(session: Session, join: Join, service: str, now: float) -> JoinTokenRow:
+    """The token that ``join`` proves to hold, used up or not; Denied ``bad_join_token``."""
     row = session.get(JoinTokenRow, join.token_id[:64])
     if not matches(join.secret, row.secret_hash if row else _NOBODY) or row is None:
         raise Denied("that join token is not known here", "bad_join_token")
-    _check(row, service, now)
-    row.uses_left -= 1
-    return row.id
-
-
-def _check(token: JoinTokenRow, service: str, now: float) -> None:
     # Who is here knows the secret, and is owed the reason.
-    if token.revoked:
+    if row.revoked:
         raise Denied("the join token was revoked", "bad_join_token")
-    if now >= token.expires_at:
+    if now >= row.expires_at:
         raise Denied("the join token has expired", "bad_join_token")
+    if row.service != service:
+        raise Denied(f"the join token is for {row.service}", "bad_join_token")
+    return row
+
+
+def use_one(token: JoinTokenRow) -> None:
+    """Count one join in the caller's transaction; Denied ``bad_join_token``."""
     if token.uses_left < 1:
         raise Denied("the join token is used up", "bad_join_token")
-    if token.service != service:
-        raise Denied(f"the join token is for {token.service}", "bad_join_token")
+    token.uses_left -= 1
 
 
 def _info(row: JoinTokenRow) -> JoinTokenInfo:

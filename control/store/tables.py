@@ -70,6 +70,17 @@ class SnapshotRow(Base):
     digest: Mapped[bytes]
 
 
+class IncrementRow(Base):
+    """The signed revocations of one version, the same bytes for every service; a version without one is of whole
+    snapshots. Those that a whole snapshot has taken in are dropped."""
+
+    __tablename__ = "increment"
+    version: Mapped[int] = mapped_column(ForeignKey("version.version"), primary_key=True)
+    payload: Mapped[bytes]
+    signature: Mapped[bytes]
+    key_id: Mapped[str]
+
+
 class RevocationRow(Base):
     """Tokens that no longer count; see ``sidecar.contract.snapshot.Revocation``."""
 
@@ -127,7 +138,8 @@ class JoinTokenRow(Base):
 
 
 class SidecarRow(Base):
-    """A sidecar that has joined; ``serial`` is of the newest certificate that it was given."""
+    """A sidecar that has joined; ``serial`` is of the newest certificate that it was given, ``joined_by`` tells which
+    join token and key it came with."""
 
     __tablename__ = "sidecar"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -139,6 +151,7 @@ class SidecarRow(Base):
     revoked: Mapped[bool]
     last_seen: Mapped[int]
     address: Mapped[str]
+    joined_by: Mapped[str | None] = mapped_column(String(160), index=True)
 
 
 class OperatorRow(Base):

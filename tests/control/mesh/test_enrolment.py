@@ -88,6 +88,22 @@ def test_a_join_token_is_good_for_its_number_of_joins(rig: Rig) -> None:
     assert [(t.uses_left, t.revoked) for t in rig.mesh.join_tokens()] == [(0, False)]
 
 
+def test_a_join_whose_answer_was_lost_counts_once(rig: Rig) -> None:
+    """The same key comes again with the same token: the same sidecar, one use; a key that merely looks on is none."""
+    join, request = rig.token(), csr()
+    first = rig.mesh.enrol(join, "orders", "orders-1", request, "127.0.0.1:4000")
+    again = rig.mesh.enrol(join, "orders", "orders-1", request, "127.0.0.1:4001")
+    assert again.sidecar.id == first.sidecar.id
+    assert rig.mesh.authenticate(again.certificate, "orders", "a").id == first.sidecar.id
+    assert [(t.uses_left, t.revoked) for t in rig.mesh.join_tokens()] == [(0, False)]
+    assert len(rig.mesh.sidecars()) == 1
+    with pytest.raises(Denied):
+        rig.join(join)
+    rig.mesh.revoke_sidecar(first.sidecar.id, "ann")
+    with pytest.raises(Denied):  # taken out, it is not let in again by its old join
+        rig.mesh.enrol(join, "orders", "orders-1", request, "127.0.0.1:4002")
+
+
 def test_sidecars_that_join_at_once_do_not_share_a_use(rig: Rig) -> None:
     """Eight at the door with a token for three: three come in."""
     join, inside, outside = rig.token(uses=3), list[Enrolled](), list[Denied]()
