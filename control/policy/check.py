@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sidecar.authz.evaluator import Decision, Evaluator
+from sidecar.authz.evaluator import Decision, Evaluator, RequestFacts
 from sidecar.contract.reasons import status_of
 from sidecar.contract.snapshot import ClaimPath, Snapshot
 from sidecar.contract.strict import ContractError
@@ -115,7 +115,8 @@ def run(test: PolicyTest, evaluator: Evaluator, now: int) -> TestResult:
     """One test, decided as a sidecar would."""
     steps: list[str] = []
     claims = None if test.claims is None else _claims(test, evaluator.snapshot, now)
-    decision = evaluator.evaluate_claims(test.method, test.path, test.issuer, claims, now, steps)
+    request = RequestFacts(test.method, test.path.encode("utf-8", "surrogatepass"))
+    decision = evaluator.evaluate_claims(request, test.issuer, claims, now, steps)
     passed = test.expect.met_by(decision.reason)
     return TestResult(test.line, test.name, passed, str(test.expect), _happened(decision), tuple(steps))
 

@@ -5,8 +5,9 @@ claims. Every outcome is a value; ``detail`` and ``steps`` are for operators, an
 Knows nothing of bodies, upstreams or sockets.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
@@ -19,37 +20,15 @@ from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Requirement, Route, Snapshot
 from sidecar.contract.strict import ContractError
 
+from .cors import CompiledCors as CompiledCors
+from .decision import Decision as Decision
+from .decision import RequestFacts as RequestFacts
 from .router import Found, Missed, Router
 from .rules import ROLES, CompiledRequirement
 from .target import MAX_ENCODING_LAYERS, Target, normalise
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEST_LIFE_S = 300
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFacts:
-    """What of a request the decision depends on. Header names are lower-case."""
-
-    method: str
-    target: bytes
-    headers: Sequence[tuple[bytes, bytes]] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """``principal`` is None on a public route without a token. ``allow_methods``: for 405. ``scope``: what an
-    insufficient_scope challenge names (RFC 6750 section 3). ``parameters``: the path's named segments."""
-
-    allowed: bool
-    reason: Reason
-    detail: str
-    route: Route | None = None
-    target: Target | None = None
-    principal: Principal | None = None
-    allow_methods: tuple[str, ...] = ()
-    scope: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +42,29 @@ class _Aim:
 class Evaluator:
     """One snapshot, compiled. ContractError if it holds a route or a key that cannot be enforced."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, before: "Evaluator | None" = None) -> None:
         for number, route in enumerate(snapshot.routes):
             if route.access == "public" and route.require != Requirement():
                 raise ContractError("bad_route", f"route {number + 1}: public, and yet it requires something")
         self.snapshot = snapshot
+        self.cors: CompiledCors | None = None
         self._router = Router(snapshot.routes)
         self._verifier = Verifier(snapshot)
         self._issuers = {issuer.name: issuer for issuer in snapshot.issuers}
         # By identity: as values, a rule that wants 1 and a rule that wants True are equal in Python.
         self._requirements = {id(route): CompiledRequirement(route.require) for route in snapshot.routes}
 
-    def evaluate(self, request: RequestFacts, now: float, steps: list[str] | None = None) -> Decision:
-        """May this request pass at ``now``? ``steps`` collects a line for each check."""
+    def with_revocations(self, snapshot: Snapshot) -> "Evaluator":
+        """This evaluator under ``snapshot``, which differs from its own in version and revocations alone."""
+        other = copy.copy(self)
+        other.snapshot, other._verifier = snapshot, Verifier(snapshot)
+        return other
+
+    def evaluate(
+        self, request: RequestFacts, now: float, steps: list[str] | None = None, spend: bool = True
+    ) -> Decision:
+        """May this request pass at ``now``? ``steps`` collects a line for each check. ``spend`` False: rate limits are
+        not asked, for a request that was let in before or one that is only explained."""
         aim = self._aim(request.method, request.target, steps)
         if isinstance(aim, Decision):
             return aim
@@ -86,8 +75,7 @@ class Evaluator:
 
     def evaluate_claims(
         self,
-        method: str,
-        path: str,
+        request: RequestFacts,
         issuer_name: str,
         claims: Mapping[str, Any] | None,
         now: float,
@@ -95,7 +83,7 @@ class Evaluator:
     ) -> Decision:
         """As ``evaluate``, for a token that need not be signed: a policy's own test. ``iss``, ``aud``, ``iat`` and
         ``exp`` are filled in where ``claims`` leaves them out; ``claims`` None is a request without a token."""
-        aim = self._aim(method, path.encode("utf-8", "surrogatepass"), steps)
+        aim = self._aim(request.method, request.target, steps)
         if isinstance(aim, Decision):
             return aim
         if claims is None:
@@ -116,10 +104,22 @@ class Evaluator:
         """May ``principal`` pass on ``route``? The last step of ``evaluate``, alone."""
 
         def outcome(reason: Reason, detail: str, scope: str = "") -> Decision:
-            return Decision(reason is Reason.ALLOWED, reason, detail, route, target, principal, (), scope, parameters)
+            forwarded = target.forward() if target else b""
+            return Decision(
+                reason is Reason.ALLOWED,
+                reason,
+                detail,
+                route,
+                target,
+                principal,
+                (),
+                scope,
+                parameters,
+                forwarded=forwarded,
+            )
 
-        if route.access == "public":
-            return outcome(Reason.ALLOWED, "public")
+        if route.access == "public" or (route.access == "optional" and principal is None):
+            return outcome(Reason.ALLOWED, route.access)
         if principal is None:
             return outcome(Reason.MISSING_TOKEN, "no bearer token")
         requirement = self._requirements.get(id(route)) or CompiledRequirement(route.require)

@@ -38,13 +38,18 @@ class Target:
     query: str
     segments: tuple[str, ...]
 
+    @property
+    def hides_slash(self) -> bool:
+        """Does a segment hold an encoded slash?"""
+        return any("/" in segment for segment in self.segments)
+
     def forward(self) -> bytes:
         """The request target for the upstream."""
         return (f"{self.path}?{self.query}" if self.query else self.path).encode("ascii")
 
 
-def normalise(raw_target: bytes) -> Target | Rejection:
-    """The target, or why its path has no single meaning."""
+def normalise(raw_target: bytes, keep_slashes: bool = False) -> Target | Rejection:
+    """The target, or why its path has no single meaning. ``keep_slashes``: an encoded slash is text of its segment."""
     if not raw_target.startswith(b"/"):
         return Rejection(Reason.MALFORMED_REQUEST, "the request target is not in origin-form (RFC 9112 section 3.2.1)")
     if not _VISIBLE.fullmatch(raw_target):
@@ -55,7 +60,7 @@ def normalise(raw_target: bytes) -> Target | Rejection:
     if path.count(b"/") > MAX_SEGMENTS:
         return _bad(f"more than {MAX_SEGMENTS} slashes in the path")
     try:
-        forwarded, decoded = _resolve(path[1:].split(b"/"))
+        forwarded, decoded = _resolve(path[1:].split(b"/"), keep_slashes)
     except ValueError as error:
         return _bad(str(error))
     return Target(forwarded.decode("ascii"), query.decode("ascii"), decoded)
@@ -65,12 +70,12 @@ def _bad(detail: str) -> Rejection:
     return Rejection(Reason.BAD_PATH, detail)
 
 
-def _resolve(raw_segments: list[bytes]) -> tuple[bytes, tuple[str, ...]]:
+def _resolve(raw_segments: list[bytes], keep_slashes: bool) -> tuple[bytes, tuple[str, ...]]:
     """Dot segments resolved (RFC 3986 section 5.2.4), then empty segments dropped; a trailing slash stays."""
     kept: list[tuple[bytes, str]] = []
     last = b""
     for raw in raw_segments:
-        last, decoded = canonical_segment(raw)
+        last, decoded = canonical_segment(raw, keep_slashes)
         if last == b"..":
             if not kept:
                 raise ValueError("the path climbs above its root")
@@ -84,7 +89,7 @@ def _resolve(raw_segments: list[bytes]) -> tuple[bytes, tuple[str, ...]]:
     return b"/" + b"/".join(text for text, _ in full) + slash, tuple(decoded for _, decoded in full)
 
 
-def canonical_segment(raw: bytes) -> tuple[bytes, str]:
+def canonical_segment(raw: bytes, keep_slashes: bool = False) -> tuple[bytes, str]:
     """One segment as forwarded (RFC 3986 section 6.2.2: unreserved characters decoded, other escapes in upper
     case) and as read by an upstream (everything decoded). ValueError, with a sentence, if it has two readings."""
     text = _unescape(raw) if b"%" in raw else raw
@@ -95,7 +100,8 @@ def canonical_segment(raw: bytes) -> tuple[bytes, str]:
     if b"%" not in text:
         return text, text.decode("ascii")
     decoded = unquote_to_bytes(text)
-    _refuse_hidden(decoded)
+    for part in decoded.split(b"/") if keep_slashes else (decoded,):
+        _refuse_hidden(part)
     try:
         return text, decoded.decode("utf-8")
     except UnicodeDecodeError:

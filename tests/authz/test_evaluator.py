@@ -236,7 +236,8 @@ def test_a_policy_test_needs_no_signature(
     method: str, path: str, name: str, given: dict[str, Any] | None, reason: Reason
 ) -> None:
     """``evaluate_claims`` is the same decision, from claims; iss, aud and exp are filled in."""
-    decision = Evaluator(SNAPSHOT).evaluate_claims(method, path, name, given, NOW)
+    request = RequestFacts(method, path.encode())
+    decision = Evaluator(SNAPSHOT).evaluate_claims(request, name, given, NOW)
     assert decision.reason is reason, decision.detail
 
 
