@@ -152,7 +152,7 @@ class Bench:
                 *("--control", self.push_address, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
                 *("--join-token-file", str(token), "--state-dir", str(self.folder / f"{name}-state"), *extra),
             ],
-            r"sidecar ready: .*listen (\S+)\s+admin (\S+)",
+            r"sidecar up: .*listen (\S+)\s+admin (\S+)",
         )
         return ready[1].removeprefix("http://")
 

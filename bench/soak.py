@@ -65,7 +65,7 @@ class Pressed:
                 *(str(BIN / "sidecar"), "run", "--service", "orders", "--snapshot", str(self.snapshot)),
                 *("--upstream", f"http://{self.service}", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *extra),
             ],
-            r"sidecar ready: .*listen http://(\S+):(\d+)\s+admin (\S+)",
+            r"sidecar up: .*listen http://(\S+):(\d+)\s+admin (\S+)",
         )
         self.address, self.admin = (ready[1], int(ready[2])), ready[3]
         self.pid = self.processes.pid("sidecar")

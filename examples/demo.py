@@ -118,7 +118,7 @@ class Demo:
                 *("--upstream", upstream, "--control", self.push_address, "--join-token-file", str(token)),
                 *("--state-dir", str(self.folder / f"{name}-state")),
             ],
-            r"sidecar ready: .*listen (\S+)\s+admin (\S+)",
+            r"sidecar up: .*listen (\S+)\s+admin (\S+)",
         )
         self.urls[name] = sidecar[1]
         self.urls[f"{name} admin"] = sidecar[2]

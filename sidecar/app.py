@@ -110,8 +110,8 @@ async def _run_alone(settings: Settings) -> int:
 
 
 def say_ready(service: str, listen: str, admin: str) -> None:
-    """The line that everybody waits for."""
-    print(f"sidecar ready: {service} listen {listen} admin {admin}", file=sys.stderr, flush=True)
+    """The line that everybody waits for: callers are accepted. Whether they are let in is what ``/ready`` says."""
+    print(f"sidecar up: {service} listen {listen} admin {admin}", file=sys.stderr, flush=True)
 
 
 async def leave_when_isolated() -> None:

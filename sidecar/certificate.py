@@ -41,8 +41,8 @@ def load(certificate: Path, key: Path) -> Loaded:
     if b"ENCRYPTED" in _read("tls_key", key):
         raise CertificateError(f"tls_key {key}: is encrypted; give it without a passphrase")
     try:
-        leaf = x509.load_pem_x509_certificates(chain)[0]
-    except ValueError as error:
+        expires_at = x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc.timestamp()
+    except (ValueError, OverflowError) as error:
         raise CertificateError(f"tls_cert {certificate}: holds no certificate in PEM") from error
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -54,7 +54,7 @@ def load(certificate: Path, key: Path) -> Loaded:
         reason = getattr(error, "reason", None)
         why = _REASONS.get(reason or "", f"cannot be used ({(reason or type(error).__name__).lower()})")
         raise CertificateError(f"tls_key {key}: {why}") from error
-    return Loaded(context, leaf.not_valid_after_utc.timestamp())
+    return Loaded(context, expires_at)
 
 
 def _read(name: str, path: Path) -> bytes:

@@ -16,7 +16,7 @@ from sidecar.http1.request import RequestHead
 from sidecar.http1.server import ServerConnection
 from sidecar.observe.record import Record
 
-from .forwarding import connection_options, forward_request
+from .forwarding import connection_options, forward_request, refuse_override
 from .identity import UnsafeClaim
 from .refusals import Refusal, answer, refusal_of
 from .relay import Permit, Relay
@@ -68,6 +68,7 @@ class Exchange:
                 return False
             self._record.method, self._record.path = head.method.decode(), head.target.partition(b"?")[0].decode()
             options = connection_options(head)
+            refuse_override(head)
         except RequestError as error:
             return await self._refuse(None, Refusal(error.reason, error.detail))
         verdict = self._judge(head, options)

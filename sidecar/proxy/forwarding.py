@@ -53,6 +53,10 @@ _IDENTITY = b"x-auth-"
 _HOPS = b"x-forwarded-"
 _ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
 """What services take for the truth about who is calling, beside ``X-Forwarded-*``: only a trusted proxy may say it."""
+_OTHER_TARGETS = frozenset({b"x-original-url", b"x-rewrite-url", b"x-original-uri", b"x-override-url"})
+"""What some frameworks take for the request's path instead of the path: another one than was authorised. Removed."""
+_OTHER_METHODS = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+"""What some frameworks take for the request's method. Refused where it differs from the one that was authorised."""
 _NOT_FOR_CONNECTION = SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
 
@@ -87,6 +91,13 @@ def connection_options(head: RequestHead) -> frozenset[bytes]:
     return options
 
 
+def refuse_override(head: RequestHead) -> None:
+    """RequestError if a header asks the service to act on another method than the one that is decided on."""
+    for name, value in head.headers:
+        if plain(name) in _OTHER_METHODS and value.strip(b" \t").upper() != head.method:
+            raise RequestError(Reason.MALFORMED_REQUEST, f"{name.decode()} names another method than the request")
+
+
 def forward_request(
     head: RequestHead,
     options: frozenset[bytes],
@@ -99,10 +110,14 @@ def forward_request(
     """The service's head for an allowed request; UnsafeClaim if the principal cannot be written down.
     ``authority`` stands in for the Host that HTTP/1.0 may lack."""
     principal, headers = decision.principal, head.headers
-    dropped = HOP_BY_HOP | SET_HERE | options | _policy_names(policy)
+    dropped = HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | options | _policy_names(policy)
     if principal is not None and policy.token == "strip":
         dropped |= {b"authorization"}
     request_id = ids.request_id(values(headers, b"x-request-id"))
+    received = values(headers, b"traceparent")
+    traceparent = ids.traceparent(received)
+    if [traceparent] != received:  # W3C Trace Context section 3.4: tracestate belongs to the traceparent beside it
+        dropped |= {b"tracestate"}
     host = head.host or authority
     fields = [(b"host", host)]
     never = _IDENTITY if origin.trusted else (_IDENTITY, _HOPS)
@@ -116,7 +131,7 @@ def forward_request(
         fields += _principal_fields(principal, policy)
     fields += [
         (b"x-request-id", request_id),
-        (b"traceparent", ids.traceparent(values(headers, b"traceparent"))),
+        (b"traceparent", traceparent),
         *origin.headers,
         (b"via", b", ".join([*values(headers, b"via"), head.version + b" sidegate"])),
     ]

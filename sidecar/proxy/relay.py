@@ -82,8 +82,8 @@ class Relay:
         pool = self._shared.pool
         try:
             await self._attempt(pool.apart() if self._head.upgrade else pool.connection())
-        except UpstreamError:
-            if not self._may_retry():
+        except UpstreamError as error:
+            if error.reason is Reason.UPSTREAM_TIMEOUT or not self._may_retry():
                 raise
         else:
             return

@@ -16,15 +16,23 @@ class Channel:
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(end))
         self._buffer = bytearray()
         self._turn = trio.Lock()
+        self._torn = False
 
     async def send(self, message: dict[str, Any]) -> None:
         """Write it; nothing happens if nobody is there any more."""
         data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
             async with self._turn:
-                await self._stream.send_all(data)
+                await self._write(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # whoever receives will notice
+
+    async def _write(self, data: bytes) -> None:
+        if self._torn:
+            return
+        self._torn = True  # until the whole line is written: half a line spoils every one that follows
+        await self._stream.send_all(data)
+        self._torn = False
 
     async def receive(self) -> dict[str, Any] | None:
         """The next message, or None at the end."""

@@ -29,6 +29,9 @@ from .together import one_exposition, one_report
 from .worker import package
 
 ANSWER_WITHIN_S = 2.0
+LOOK_EVERY_S = 10.0
+HUNG_AFTER = 3
+"""So many questions in a row without an answer, and a worker is killed and replaced."""
 END_WITHIN_S = 5.0
 """How long after ``drain_s`` a worker may take to be gone."""
 YOUNG_S = 10.0
@@ -179,6 +182,7 @@ class Parent:
                 nursery.start_soon(worker.listen)
                 await worker.channel.send(package(self._settings, number, self._addresses))
                 nursery.start_soon(_when, worker.started, begun)
+                nursery.start_soon(self._look_after, number, worker)
                 if self._life.drain.is_set():
                     await worker.channel.send({"do": "drain"})
                 code = await process.wait()
@@ -192,6 +196,16 @@ class Parent:
                 await worker.channel.aclose()
         return code
 
+    async def _look_after(self, number: int, worker: Worker) -> None:
+        """Kill a worker that has begun and then answers nothing: callers that the kernel deals to it would hang."""
+        await worker.started.wait()
+        unanswered = 0
+        while unanswered < HUNG_AFTER:
+            await trio.sleep(LOOK_EVERY_S)
+            unanswered = unanswered + 1 if await worker.ask("ready") is None else 0
+        _log.error("worker %d has not answered %d times in a row; it is killed", number, unanswered)
+        worker.process.kill()
+
     async def _pass_the_end_on(self) -> None:
         await self._life.drain.wait()
         await self._tell("drain")
@@ -204,9 +218,10 @@ class Parent:
             worker.process.kill()
 
     async def _tell(self, what: str) -> None:
-        async with trio.open_nursery() as nursery:
-            for worker in list(self._workers.values()):
-                nursery.start_soon(worker.channel.send, {"do": what})
+        with trio.move_on_after(ANSWER_WITHIN_S):  # one that reads nothing any more holds nobody up
+            async with trio.open_nursery() as nursery:
+                for worker in list(self._workers.values()):
+                    nursery.start_soon(worker.channel.send, {"do": what})
 
     async def _ask(self, what: str) -> dict[int, Any]:
         answers: dict[int, Any] = {}

@@ -68,7 +68,7 @@ def start_sidecar(name: str, upstream: str, processes: Processes, *extra: str) -
             *(str(BIN / "sidecar"), "run", "--service", "service", "--upstream", upstream, "--snapshot", str(path)),
             *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *extra),
         ],
-        r"sidecar ready: .*listen (\S+)\s+admin (\S+)",
+        r"sidecar up: .*listen (\S+)\s+admin (\S+)",
     )
     token = mint.token(issuer, {"sub": "peer", "exp": now + 3600}, now)
     return Sidecar(ready[1], ready[2], token, processes.folder / f"{name}.log")

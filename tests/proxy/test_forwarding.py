@@ -181,3 +181,37 @@ def test_a_policy_cannot_set_what_is_set_here(name: str) -> None:
     with pytest.raises(ContractError):
         gate.use(snapshot(forward=Forward(((name, ("sub",)),))))
     assert gate.evaluator is before
+
+
+@pytest.mark.parametrize("name", ["X-Original-URL", "X-Rewrite-URL", "x_original_url", "X-Original-URI"])
+async def test_no_header_names_another_path(see: See, name: str) -> None:
+    """Some frameworks route by these instead of the path; the service never sees one."""
+    sent, _ = await see(request("/public/a", f"{name}: /admin\r\n".encode()))
+    assert "/admin" not in sent.raw.decode()
+
+
+@pytest.mark.parametrize(
+    "name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"]
+)
+async def test_no_header_names_another_method(nursery: trio.Nursery, name: str) -> None:
+    """What differs from the method that is decided on is 400, and nothing reaches the service."""
+    stage = Stage(nursery)
+    client = stage.client()
+    await client.send(request("/public/a", f"{name}: DELETE\r\n".encode()))
+    assert (await client.head()).status == 400
+    assert stage.upstream_connections == 0
+
+
+async def test_an_override_that_says_the_same_passes(see: See) -> None:
+    """A client that always sends one is not turned away."""
+    sent, _ = await see(request("/public/a", b"X-HTTP-Method-Override: get\r\n"))
+    assert sent.one("x-http-method-override") == "get"
+
+
+async def test_a_trace_state_stays_with_its_trace(see: See) -> None:
+    """Where the traceparent is not taken over, what vendors said of it is not either."""
+    good = b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+    sent, _ = await see(request("/public/a", good, b"tracestate: a=1\r\n"))
+    assert sent.all("tracestate") == ["a=1"]
+    sent, _ = await see(request("/public/a", good.replace(b"00-", b"ff-", 1), b"tracestate: a=1\r\n"))
+    assert sent.all("tracestate") == []

@@ -1,5 +1,6 @@
 """The port's certificate: what is taken, what is refused, and how a new one comes."""
 
+import contextlib
 import logging
 import ssl
 import time
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sidecar.certificate import Certificate, CertificateError, load
 
@@ -123,3 +126,21 @@ async def test_a_reload_looks_at_once(tmp_path: Path, nursery: trio.Nursery) -> 
     write_pair(tmp_path, days=60)
     watched.certificate.reload()
     await until(lambda: watched.days() == 60)
+
+
+def test_a_damaged_certificate_is_a_sentence(tmp_path: Path) -> None:
+    """PEM around bytes that are no certificate any more: told as such, wherever the damage is."""
+    certificate, key = write_pair(tmp_path)
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), min_size=1, max_size=4))
+    def damaged(changes: list[tuple[int, int]]) -> None:
+        changed = bytearray(der)
+        for place, value in changes:
+            changed[place % len(der)] = value
+        certificate.write_text(ssl.DER_cert_to_PEM_cert(bytes(changed)))
+        with contextlib.suppress(CertificateError):
+            load(certificate, key)
+
+    damaged()

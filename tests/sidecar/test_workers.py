@@ -3,17 +3,22 @@
 import json
 import os
 import select
+import signal
 import socket
 from pathlib import Path
 from typing import Any
 
 import trio
 from prometheus_client.parser import text_string_to_metric_families
+from trio.testing import MockClock
 
 from sidecar.enrolment import Follower
+from sidecar.life import Life
 from sidecar.link import LinkStatus
+from sidecar.settings import load
 from sidecar.workers.channel import Channel
 from sidecar.workers.lines import WholeLines
+from sidecar.workers.parent import HUNG_AFTER, LOOK_EVERY_S, Parent, Worker
 from sidecar.workers.together import one_exposition, one_report
 
 
@@ -129,3 +134,34 @@ async def test_a_follower_waits_for_the_identity_and_comes_back_with_a_new_one(
         (tmp_path / "new").replace(identity)
         await trio.sleep(10)
         assert (FakeLink.made, follower.status.last_contact) == (number, number)
+
+
+async def test_a_worker_that_answers_nothing_is_killed(autojump_clock: MockClock) -> None:
+    """Stopped or hung, it would keep the callers that the kernel deals to it; and what it is told blocks nobody."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await trio.lowlevel.open_process(["sleep", "1000"])
+        worker = Worker(process, Channel(ours))
+        worker.started.set()
+        addresses: list[tuple[int, Any]] = []
+        parent = Parent(load({"service": "orders", "snapshot": "policy"}, {}), addresses, Life())
+        await parent._look_after(1, worker)
+        assert trio.current_time() >= HUNG_AFTER * LOOK_EVERY_S
+        assert await process.wait() == -signal.SIGKILL
+        await worker.channel.aclose()
+
+
+async def test_a_torn_line_is_the_last(autojump_clock: MockClock) -> None:
+    """A message that could not be written whole is not followed by another, which would be read as its end."""
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours)
+    with theirs:
+        with trio.move_on_after(1):
+            await channel.send({"do": "x" * 10_000_000})
+        await channel.send({"do": "drain"})
+        received = b""
+        theirs.setblocking(False)
+        while select.select([theirs], [], [], 0)[0]:
+            received += theirs.recv(1 << 20)
+        assert b"drain" not in received
+    await channel.aclose()

@@ -91,7 +91,7 @@ class Stack:
         ready = self.processes.start(
             name,
             [*self.commands[name], "--listen", listen, "--admin", admin],
-            r"sidecar ready: .*listen (\S+)\s+admin (\S+)",
+            r"sidecar up: .*listen (\S+)\s+admin (\S+)",
         )
         self.urls[name], self.admins[name] = ready[1], ready[2]
 

@@ -38,7 +38,7 @@ class Lone:
                 *(str(BIN / "sidecar"), "run", "--service", "orders", "--snapshot", str(self.snapshot)),
                 *("--upstream", self.echo, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *extra),
             ],
-            r"sidecar ready: orders listen (\S+) admin (\S+)\n",
+            r"sidecar up: orders listen (\S+) admin (\S+)\n",
         )
         self.url, self.admin = ready[1], ready[2]
 

@@ -122,7 +122,7 @@ def test_every_line_of_the_log_is_whole(pair: Lone) -> None:
         for number in range(200):
             client.get(f"{pair.url}/{number}", headers={"Connection": "close"})
     pair.end()
-    lines = [json.loads(line) for line in pair.log().splitlines() if not line.startswith("sidecar ready")]
+    lines = [json.loads(line) for line in pair.log().splitlines() if not line.startswith("sidecar up")]
     assert {line["path"] for line in lines if line["kind"] == "access"} >= {f"/{number}" for number in range(200)}
 
 

@@ -27,7 +27,7 @@ def test_a_sidecar_acknowledges(tmp_path: Path, policy: Path) -> None:
             *(str(BIN / "sidecar"), "run", "--service", "orders", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
             *("--control", ready[2], "--join-token-file", str(token), "--state-dir", str(tmp_path / "state")),
         ]
-        processes.start("sidecar", arguments, "sidecar ready")
+        processes.start("sidecar", arguments, "sidecar up")
         _status(env, "1 of 1 sidecars connected")
         pushed = command(CONTROL, "push", str(policy), "--wait", env=env).stdout
         assert re.search(r"orders/\S+  acked\nin force on 1 of 1 after \d+ ms", pushed)
