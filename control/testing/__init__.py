@@ -5,5 +5,6 @@
 ``services``   what a simulated service can be: a function, an ASGI app, a canned reply
 ``client``     the caller's side: one request, one response
 ``tokens``     keys and tokens of any issuer, with any claims
+``provider``   an OpenID provider with discovery and keys that rotate
 ``processes``  whole programs: control, sidecars and services as child processes with logs
 """
