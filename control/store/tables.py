@@ -28,6 +28,7 @@ class Base(DeclarativeBase):
         dict[str, str]: JSON,
         dict[str, Any]: JSON,
         list[str]: JSON,
+        list[dict[str, Any]]: JSON,
     }
 
 
@@ -183,3 +184,34 @@ class AuditRow(Base):
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+
+
+class ProviderRow(Base):
+    """What is known of an outside provider's keys, under its key set's URL or its ``iss``: the last good ones, through
+    outages and restarts. ``keys``: ``{jwk, gone_at}``; ``revoked``: thumbprints of keys that never count again."""
+
+    __tablename__ = "provider"
+    source: Mapped[str] = mapped_column(String(2048), primary_key=True)
+    jwks_url: Mapped[str]
+    etag: Mapped[str]
+    keys: Mapped[list[dict[str, Any]]]
+    revoked: Mapped[list[str]]
+    fetched_at: Mapped[int | None]
+    tried_at: Mapped[int]
+    due_at: Mapped[int]
+    failures: Mapped[int]
+    error: Mapped[str]
+
+
+class ApiKeyRow(Base):
+    """A key that a caller shows as it is; only its SHA-256 (hex) is kept. ``expires_at`` 0: never."""
+
+    __tablename__ = "api_key"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str]
+    client_id: Mapped[str]
+    scopes: Mapped[list[str]]
+    expires_at: Mapped[int]
+    created_at: Mapped[int]
