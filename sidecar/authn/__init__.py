@@ -9,6 +9,7 @@
 ``claims``       a step-by-step path into the claims
 ``principal``    verified claims -> who calls, or why they do not count
 ``revocations``  the tokens that no longer count, found in constant time
-``cache``        tokens that verified, bounded
+``cache``        tokens that verified, bounded, by digest
+``trusted``      one issuer: its rules, its keys, and the tokens that they verified
 ``verifier``     the door: a credential in, a Principal or a Rejection out
 """

@@ -20,16 +20,18 @@ MAX_TOKEN_CHARS = 16 * 1024
 _PARTS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _FORBIDDEN = ("crit", "b64", "cty", "enc", "zip")
 """Header members that change what the token means (RFC 7515 4.1.11, RFC 7797, RFC 7519 5.2, RFC 7516 4.1)."""
-_TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
+_TYPES = frozenset({"jwt", "at+jwt"})
 """A token of another explicit type was made for another purpose (RFC 8725 section 3.11, RFC 9068 section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says of itself: nothing here is verified."""
+    """What a token says of itself: nothing here is verified. ``type`` is ``typ`` in lower case and without
+    ``application/`` (RFC 7515 section 4.1.9)."""
 
     algorithm: str
     key_id: str | None
+    type: str | None
     claims: Mapping[str, Any] = field(repr=False)
     signing_input: bytes = field(repr=False)
     signature: bytes = field(repr=False)
@@ -52,7 +54,8 @@ def parse_token(text: str) -> Token | Rejection:
     if fault is not None:
         return invalid(f"header: {fault}")
     signing_input = text[: parts.end(2)].encode("ascii")
-    return Token(header["alg"], header.get("kid"), claims, signing_input, signature)
+    kind = _type_of(header["typ"]) if "typ" in header else None
+    return Token(header["alg"], header.get("kid"), kind, claims, signing_input, signature)
 
 
 def decode_base64url(text: str) -> bytes:
@@ -82,6 +85,10 @@ def _header_fault(header: Mapping[str, Any]) -> str | None:
     if not isinstance(header.get("kid", ""), str):
         return "kid is not a string"
     kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+    if not isinstance(kind, str) or _type_of(kind) not in _TYPES:
         return f"typ {shown(kind)} is not an access token's"
     return None
+
+
+def _type_of(typ: str) -> str:
+    return typ.lower().removeprefix("application/")

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import ClaimMap, ClaimPath, Issuer
 
-from .claims import ABSENT, claim_at
+from .claims import ABSENT, claim_at, written
 from .rejection import Rejection, invalid, shown
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -43,6 +43,7 @@ def principal_from_claims(issuer: Issuer, claims: Mapping[str, Any], now: float)
     """The principal that ``claims`` of ``issuer`` name at ``now``."""
     try:
         _check_issuer_and_audience(issuer, claims)
+        _check_rules(issuer, claims)
         late = check_times(issuer, claims, now)
         if late is not None:
             return late
@@ -53,7 +54,7 @@ def principal_from_claims(issuer: Issuer, claims: Mapping[str, Any], now: float)
         return Principal(
             issuer_name=issuer.name,
             issuer=issuer.issuer,
-            subject=_name(claim_at(claims, issuer.claims.subject), ".".join(issuer.claims.subject)),
+            subject=_name(claim_at(claims, issuer.claims.subject), written(issuer.claims.subject)),
             client=_client(issuer.claims, claims),
             scopes=_scopes(issuer.claims, claims),
             claims=claims,
@@ -84,14 +85,31 @@ def check_times(issuer: Issuer, claims: Mapping[str, Any], now: float) -> Reject
 
 
 def _check_issuer_and_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
-    if claims.get("iss") != issuer.issuer:
-        raise _Bad(f"iss is {shown(claims.get('iss', ABSENT))}, wanted {issuer.issuer!r}")
-    audience = claims.get("aud", ABSENT)
+    iss = claims.get("iss", ABSENT)
+    if not isinstance(iss, str) or iss not in (issuer.issuer, *issuer.aliases):
+        raise _Bad(f"iss is {shown(iss)}, wanted {issuer.issuer!r}")
+    where = written(issuer.claims.audience)
+    audience = claim_at(claims, issuer.claims.audience)
     members = [audience] if isinstance(audience, str) else audience
     if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-        raise _Bad(f"aud is {shown(audience)}, neither a string nor a list of strings")
+        raise _Bad(f"{where} is {shown(audience)}, neither a string nor a list of strings")
     if not set(members) & set(issuer.audiences):
-        raise _Bad(f"aud is {shown(audience)}, wanted one of {', '.join(issuer.audiences)}")
+        raise _Bad(f"{where} is {shown(audience)}, wanted one of {', '.join(issuer.audiences)}")
+
+
+def _check_rules(issuer: Issuer, claims: Mapping[str, Any]) -> None:
+    """What this issuer's tokens must hold beyond what every token must."""
+    if isinstance(claims.get("events"), Mapping):  # RFC 8417: it tells of something and lets nobody in
+        raise _Bad("events: a security event token (a logout token, say) is no access token")
+    for path in issuer.required_claims:
+        if claim_at(claims, path) in (ABSENT, None):
+            raise _Bad(f"{written(path)} is missing, which issuer {issuer.name}'s tokens must have")
+    if issuer.max_lifetime_s is not None:
+        issued, expires = _numeric_date(claims, "iat"), _numeric_date(claims, "exp")
+        if issued is None:
+            raise _Bad("iat is missing, without which the token's lifetime is not known")
+        if expires is not None and expires - issued > issuer.max_lifetime_s:
+            raise _Bad(f"made for {expires - issued:.0f} s, more than {issuer.max_lifetime_s} s")
 
 
 def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
@@ -125,7 +143,7 @@ def _client(where: ClaimMap, claims: Mapping[str, Any]) -> str | None:
     for path in where.client:
         value = claim_at(claims, path)
         if value is not ABSENT:
-            return _name(value, ".".join(path))
+            return _name(value, written(path))
     return None
 
 
@@ -139,8 +157,8 @@ def _scopes_at(path: ClaimPath, claims: Mapping[str, Any]) -> list[str]:
         return []
     items = [item for item in value.split(" ") if item] if isinstance(value, str) else value
     if not isinstance(items, list):
-        raise _Bad(f"{'.'.join(path)} is {shown(value)}, neither a string nor a list of strings")
+        raise _Bad(f"{written(path)} is {shown(value)}, neither a string nor a list of strings")
     for item in items:
         if not is_scope(item):
-            raise _Bad(f"{'.'.join(path)} holds {shown(item)}, which is not a scope")
+            raise _Bad(f"{written(path)} holds {shown(item)}, which is not a scope")
     return items

@@ -9,10 +9,12 @@ _SHOWN_CHARS = 80
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """``reason`` is the stable word the caller may learn; ``detail`` is for operators and never holds a token."""
+    """``reason`` is the stable word the caller may learn; ``detail`` is for operators and never holds a token.
+    ``refresh``: the issuer whose keys may have changed, so that it is worth asking for them again."""
 
     reason: Reason
     detail: str
+    refresh: str | None = None
 
 
 def invalid(detail: str) -> Rejection:

@@ -1,15 +1,15 @@
-"""The door: tokens in, principals or rejections out; the cache and revocations behind it."""
+"""The door: tokens in, principals or rejections out, and the revocations behind it."""
 
 from typing import Any
 
 import pytest
 
-from sidecar.authn.cache import TokenCache
 from sidecar.authn.principal import Principal
 from sidecar.authn.rejection import Rejection
 from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Revocation
+from sidecar.contract.strict import ContractError
 from tests.authn.minting import ISS, NOW, bearer, claims, issuer, jwk, mint, snapshot
 
 OTHER = issuer("EdDSA", name="other", issuer="https://other.test/")
@@ -88,48 +88,6 @@ def test_reasons_of_time_are_for_true_signatures_only() -> None:
         assert _reason(verifier.verify(bearer(mint(claims(**changes), number=1)), NOW)) is Reason.INVALID_TOKEN
 
 
-def test_a_hit_is_checked_against_the_clock() -> None:
-    """A cached token expires on time, and a clock set back does not make it valid early."""
-    cache = TokenCache()
-    verifier = Verifier(snapshot(), cache)
-    token = mint(claims(nbf=NOW - 100))
-    assert _reason(verifier.verify(bearer(token), NOW)) is Reason.ALLOWED
-    assert len(cache) == 1
-    assert _reason(verifier.verify(bearer(token), NOW + 304)) is Reason.ALLOWED
-    assert _reason(verifier.verify(bearer(token), NOW + 305)) is Reason.TOKEN_EXPIRED
-    assert len(cache) == 0
-    assert _reason(verifier.verify(bearer(token), NOW)) is Reason.ALLOWED
-    assert _reason(verifier.verify(bearer(token), NOW - 200)) is Reason.INVALID_TOKEN
-
-
-def test_only_good_tokens_are_cached() -> None:
-    """A flood of bad tokens leaves the cache as it was."""
-    cache = TokenCache()
-    verifier = Verifier(snapshot(), cache)
-    for token in ("", "a.b.c", mint(number=1), mint(claims(exp=NOW - 60)), mint(claims(aud="x")), mint(claims(cnf={}))):
-        assert _reason(verifier.verify(bearer(token), NOW)) is not Reason.ALLOWED
-    assert len(cache) == 0
-
-
-def test_the_cache_is_bounded_both_ways() -> None:
-    """By entries and by characters; the least recently used goes first."""
-    who = Verifier(snapshot()).verify(bearer(mint()), NOW)
-    assert isinstance(who, Principal)
-    cache = TokenCache(max_entries=3, max_chars=10)
-    for token in ("a", "b", "c"):
-        cache.put(token, who)
-    assert cache.get("a") is who
-    cache.put("d", who)
-    assert [cache.get(token) is not None for token in "abcd"] == [True, False, True, True]
-    cache.put("a", who)
-    assert len(cache) == 3
-    cache.put("e" * 9, who)
-    assert cache.get("e" * 9) is who
-    assert len(cache) == 2
-    cache.put("f" * 11, who)
-    assert len(cache) == 0
-
-
 REVOKED = {
     "by jti": (Revocation("partner", "jti", "t1", 2**53 - 1), True),
     "by another jti": (Revocation("partner", "jti", "t2", 2**53 - 1), False),
@@ -177,3 +135,29 @@ def test_a_rotated_key_overlaps() -> None:
         is Reason.INVALID_TOKEN
     )
     assert _reason(verifier.verify(bearer(mint(head={"alg": "ES256"})), NOW)) is Reason.INVALID_TOKEN
+
+
+def test_an_unknown_kid_is_worth_asking_about() -> None:
+    """Where control can fetch that issuer's keys, and only for a kid and an algorithm that could be its own."""
+    known, fixed = issuer(refreshable=True), issuer("EdDSA", name="other", issuer="https://other.test/")
+    verifier = Verifier(snapshot(known, fixed))
+    rows = [
+        (mint(head={"alg": "ES256", "kid": "new"}), "partner"),
+        (mint(head={"alg": "ES256", "kid": "k1"}, number=1), None),
+        (mint(head={"alg": "EdDSA", "kid": "new"}), None),
+        (mint(claims(iss="https://other.test/"), head={"alg": "EdDSA", "kid": "new"}), None),
+        (mint(claims(iss="https://x.test/"), head={"alg": "ES256", "kid": "new"}), None),
+    ]
+    for token, refresh in rows:
+        found = verifier.verify(bearer(token), NOW)
+        assert isinstance(found, Rejection)
+        assert found.reason is Reason.INVALID_TOKEN
+        assert found.refresh == refresh
+
+
+def test_an_iss_has_one_issuer() -> None:
+    """A snapshot in which two claim it, by alias or not, is refused."""
+    for changes in ({"issuer": ISS}, {"aliases": (ISS,)}):
+        other = issuer("EdDSA", **{"name": "other", "issuer": "https://other.test/", **changes})
+        with pytest.raises(ContractError):
+            Verifier(snapshot(issuer(), other))
