@@ -4,10 +4,10 @@ import pytest
 import trio
 
 from ..proxy.stage import Stage
-from . import token_algorithms
+from . import token_algorithms, token_signatures
 from .token_attack import TokenAttacks, carry_out, world
 
-TABLES = (token_algorithms,)
+TABLES = (token_algorithms, token_signatures)
 ATTACKS: TokenAttacks = {
     f"{table.__name__.rpartition('.')[2].removeprefix('token_')}: {name}": attack
     for table in TABLES

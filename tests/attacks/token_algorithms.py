@@ -89,7 +89,7 @@ def _relabelled(label: object, algorithm: str = "ES256") -> str:
     return text + raw_token(b"", b"", sign(algorithm, text.encode())).removeprefix(".")
 
 
-_NONES = (
+_NONES: tuple[str, ...] = (
     "none",
     "None",
     "NONE",
@@ -128,7 +128,7 @@ NONE |= rows(
     },
 )
 
-_LABELS = (
+_LABELS: tuple[str, ...] = (
     "es256",
     "Es256",
     "ES-256",

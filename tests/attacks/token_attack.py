@@ -32,7 +32,11 @@ ROUTES = (
     Route("/admin/**", require=needs("admin")),
     Route("/mine/**"),
 )
-_HASHES = {"HS256": hashes.SHA256, "HS384": hashes.SHA384, "HS512": hashes.SHA512}
+_HASHES: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
+    "HS256": hashes.SHA256,
+    "HS384": hashes.SHA384,
+    "HS512": hashes.SHA512,
+}
 
 
 @dataclass(frozen=True, slots=True)
