@@ -15,7 +15,6 @@ from typing import Protocol
 import trio
 
 from . import __version__
-from .contract.envelope import Sealed
 from .contract.snapshot import Snapshot
 from .contract.strict import ContractError
 from .link import Link, LinkSettings, LinkStatus, StateDir
@@ -25,6 +24,7 @@ from .settings import Settings
 from .snapshots import SnapshotError, read_snapshot_file
 
 LOOK_EVERY_S = 0.5
+_KINDS: dict[str, Source] = {"last_good": "last-good", "push": "control", "increment": "control"}
 
 _log = logging.getLogger("sidecar")
 
@@ -84,16 +84,20 @@ def _link(settings: Settings, gate: Gate, status: Status, worker: int) -> Link:
     token = settings.join_token if worker < 2 else None
     facts = LinkSettings(settings.service, settings.control, instance, f"sidegate/{__version__}", token)
 
-    def apply(snapshot: Snapshot, _sealed: Sealed, source: str) -> None:
-        gate.use(snapshot)
-        kind: Source = "last-good" if source == "last_good" else "control"
-        status.use(snapshot, kind)
+    def compile_(snapshot: Snapshot, source: str) -> Callable[[], None]:
+        evaluator, kind = gate.compiled(snapshot), _KINDS[source]
+
+        def swap() -> None:
+            gate.put(evaluator)
+            status.use(snapshot, kind)
+
+        return swap
 
     def on_status(said: LinkStatus) -> None:
         status.control(said.state == "connected", time.time(), said.error or said.last_nack)
 
     state = StateDir(settings.state_dir, settings.service)
-    return Link(facts, state, apply, now=time.time, rng=random.Random(), on_status=on_status)  # noqa: S311  # jitter
+    return Link(facts, state, compile_, now=time.time, rng=random.Random(), on_status=on_status)  # noqa: S311  # jitter
 
 
 class Follower:

@@ -3,13 +3,14 @@
 Nothing here moves or writes a file; what cannot be used is an error that says which file and why.
 """
 
+import time
 from pathlib import Path
 
 from .contract.envelope import decode_sealed
 from .contract.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, decode
 from .contract.strict import ContractError
-from .link.admission import admit_sealed
 from .link.identity import decode_identity
+from .link.kept import restored
 
 
 class SnapshotError(ValueError):
@@ -37,7 +38,11 @@ def read_last_good(state_dir: Path, service: str = "") -> tuple[Snapshot, Path] 
         return None
     try:
         identity = decode_identity(_read(state_dir / "identity"))
-        return admit_sealed(decode_sealed(_read(path)), identity.signing_key, service or identity.service), path
+        later = _read(state_dir / "increments") if _exists(state_dir / "increments") else b""
+        admitted, _ = restored(
+            decode_sealed(_read(path)), later, identity.signing_key, service or identity.service, time.time()
+        )
+        return admitted.snapshot, path
     except ContractError as error:
         raise SnapshotError(f"{path}: {error}") from error
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy.orm import Session
 
 from control.store.tables import SecretRow
-from sidecar.contract.envelope import Sealed, public_bytes, seal
+from sidecar.contract.envelope import SNAPSHOT, Sealed, public_bytes, seal
 
 from . import certificates
 
@@ -29,9 +29,9 @@ class Authority:
         self.ca_der = certificates.der(ca)
         self.signing_public_key = public_bytes(snapshot_key)
 
-    def seal(self, payload: bytes) -> Sealed:
-        """A snapshot's bytes, signed."""
-        return seal(payload, self._snapshot_key)
+    def seal(self, payload: bytes, kind: bytes = SNAPSHOT) -> Sealed:
+        """The bytes of a snapshot, or of another ``kind``, signed."""
+        return seal(payload, self._snapshot_key, kind)
 
     def sign_workload(
         self, csr_der: bytes, trust_domain: str, service: str, sidecar_id: str, now: float

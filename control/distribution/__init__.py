@@ -5,6 +5,8 @@
 ``session``       one admitted sidecar: its one-slot mailbox, its sender, its reader
 ``conversation``  which message may follow which, nonces and pings: the state table of control's role
 ``admission``     hello and client certificate -> an admitted sidecar, or a refusal
+``target``        a service's chain, and what brings a sidecar to its end
+``refreshes``     requests to look at an issuer's keys again
 ``desired``       what each connected service should run, and the news that it changed
 ``registry``      the sessions, as the API sees them
 ``rollout``       who has acknowledged a version, and how long it took

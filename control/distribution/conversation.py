@@ -1,8 +1,8 @@
 """Which message may follow which, seen from control; nonces and pings with it. Pure: no stream, no clock.
 
-A sidecar speaks first and once: the hello. From then on everything it says answers something that control said: an
-ack or a nack answers one push, a ping echoes one ping. So a peer can never say more than it was asked, and no rate
-needs counting: the first frame that answers nothing ends the connection.
+A sidecar speaks first and once: the hello. From then on what it says answers something that control said: an ack or a
+nack answers one push, a ping echoes one ping. So a peer can say no more than it was asked, and no rate needs counting:
+the first frame that answers nothing ends the connection. Only a refresh comes unasked, and ``refreshes`` counts them.
 
 A nonce belongs to this connection. Pushes may overtake their answers, because the newest snapshot is sent without
 waiting. An answer to any push but the last is *stale*: it is checked, counted as answered, and settles nothing.
@@ -10,8 +10,18 @@ waiting. An answer to any push but the last is *stale*: it is checked, counted a
 
 from enum import Enum, auto
 
-from sidecar.contract.envelope import Sealed
-from sidecar.contract.messages import Ack, Hello, InUse, Nack, Ping, Push, ToControl, decode_to_control, frame
+from sidecar.contract.messages import (
+    Ack,
+    Hello,
+    InUse,
+    Nack,
+    Ping,
+    Refresh,
+    ToControl,
+    decode_to_control,
+    frame,
+    with_nonce,
+)
 from sidecar.contract.strict import ContractError
 
 
@@ -26,6 +36,7 @@ TRANSITIONS: dict[tuple[State, type[ToControl]], State] = {
     (State.AWAITING_HELLO, Hello): State.LIVE,
     (State.LIVE, Ack): State.LIVE,
     (State.LIVE, Nack): State.LIVE,
+    (State.LIVE, Refresh): State.LIVE,
     (State.LIVE, Ping): State.LIVE,
 }
 
@@ -66,14 +77,15 @@ class Conversation:
             case _:
                 return message
 
-    def push(self, version: int, sealed: Sealed) -> bytes:
-        """The frame that asks for ``version``; ContractError ``stuck`` if too many went unanswered."""
+    def push(self, version: int, packed: bytes) -> bytes:
+        """The frame that asks for ``version``: what ``without_nonce`` packed, with the next nonce. ContractError
+        ``stuck`` if too many went unanswered."""
         if len(self._unanswered) >= MAX_UNANSWERED:
-            raise ContractError("stuck", f"{MAX_UNANSWERED} snapshots went unanswered")
+            raise ContractError("stuck", f"{MAX_UNANSWERED} pushes went unanswered")
         self._nonce += 1
         self._unanswered[self._nonce] = version
         self._newest = max(self._newest, version)
-        return frame(Push(self._nonce, version, sealed))
+        return with_nonce(packed, self._nonce)
 
     def ping(self) -> bytes:
         """The next ping's frame."""
@@ -83,7 +95,7 @@ class Conversation:
     def _answers_last(self, answer: Ack | Nack) -> bool:
         version = self._unanswered.pop(answer.nonce, None)
         if version is None:
-            raise ContractError("unsolicited", "an answer to a snapshot that was not sent, or a second one")
+            raise ContractError("unsolicited", "an answer to a push that was not sent, or a second one")
         if version != answer.version:
             raise ContractError("unsolicited", f"nonce {answer.nonce} was not version {answer.version}")
         return answer.nonce == self._nonce

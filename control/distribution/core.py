@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sidecar.contract.envelope import Sealed
+from sidecar.contract.increment import Chain
 from sidecar.contract.messages import Join
 
 
@@ -74,8 +75,16 @@ class Core(Protocol):
         """All that ever joined and were not forgotten, the revoked included."""
         ...
 
-    def sealed_for(self, service: str) -> Sealed | None:
+    def chain_for(self, service: str) -> Chain | None:
         """What the service should run now; None when there is no policy yet."""
+        ...
+
+    def increments_after(self, version: int) -> tuple[Sealed, ...] | None:
+        """What leads from ``version`` to the newest one, for every service alike; None if increments alone do not."""
+        ...
+
+    def refresh_requested(self, issuer: str, service: str) -> None:
+        """A sidecar of ``service`` met a token of ``issuer`` that names a key which it lacks. May do nothing."""
         ...
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:

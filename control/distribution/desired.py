@@ -1,25 +1,30 @@
 """What each connected service should run, and the news that it changed.
 
 The rest of control tells of a change from whatever thread made it; the news is a number and means "look again".
-Snapshots are looked up once for each service and put into the mailbox of each of its sessions. A look-up that fails
-changes nothing and is tried again: what sidecars run does not depend on control's database being well.
+Snapshots are looked up once for each service and put into the mailbox of each of its sessions; increments are looked up
+once for all. A look-up that fails keeps nothing from the other services and is tried again: what sidecars run does not
+depend on control's database being well.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVarTuple
 
 import trio
 
 from control.errors import Denied
-from sidecar.contract.snapshot import decode
+from sidecar.contract.envelope import Sealed
 
 from .core import Core
 from .journal import record
 from .registry import Registry
 from .rollout import Rollouts
-from .session import Desired, Session
+from .session import Session
+from .target import Target
 from .threads import Threads
 
 RETRY_S = 1.0
+Ts = TypeVarTuple("Ts")
 
 
 class Orders:
@@ -27,6 +32,7 @@ class Orders:
 
     def __init__(self, core: Core, registry: Registry, rollouts: Rollouts, threads: Threads) -> None:
         self._core, self._registry, self._rollouts, self._threads = core, registry, rollouts, threads
+        self._known: dict[str, Target] = {}
         self._newest = 0
         self._news = trio.Event()
 
@@ -53,37 +59,56 @@ class Orders:
 
     async def greet(self, session: Session) -> None:
         """The first order of a session that is in the registry by now; Denied if it was revoked meanwhile."""
-        desired = await self._threads.run(self._first, session)
+        if not await self._threads.run(self._core.is_admitted, session.sidecar_id):
+            raise Denied("this sidecar was taken out of the mesh", "revoked")
+        desired = await self._look_up(session.service, {})
         session.greeted = True
         if desired is not None:
             self._post(session, desired)
         elif session.desired is None:
             self._rollouts.left(session)
 
-    def _first(self, session: Session) -> Desired | None:
-        if not self._core.is_admitted(session.sidecar_id):
-            raise Denied("this sidecar was taken out of the mesh", "revoked")
-        return self._look_up(session.service)
-
-    def _look_up(self, service: str) -> Desired | None:
-        sealed = self._core.sealed_for(service)
-        return None if sealed is None else Desired(decode(sealed.payload).version, sealed)
+    async def _look_up(self, service: str, after: dict[int, tuple[Sealed, ...] | None]) -> Target | None:
+        """What the service should run. ``after`` remembers what follows on a version while others are looked up."""
+        known = self._known.get(service)
+        if known is not None:
+            version = known.version
+            if version not in after:
+                after[version] = await self._threads.run(self._core.increments_after, version)
+            increments = after[version]
+            if increments is not None:
+                known = self._known[service] = known.plus(increments)
+                return known
+        chain = await self._threads.run(self._core.chain_for, service)
+        if chain is None:
+            return None
+        found = self._known[service] = Target(chain)
+        return found
 
     async def _refresh(self, version: int) -> bool:
-        try:
-            for service in self._registry.services():
-                desired = await self._threads.run(self._look_up, service)
-                if desired is not None:
-                    for session in self._registry.of_service(service):
-                        self._post(session, desired)
+        after: dict[int, tuple[Sealed, ...] | None] = {}
+        services = self._registry.services()
+        self._known = {service: known for service, known in self._known.items() if service in services}
+        whole = [await self._attempt(version, self._serve, service, after) for service in services]
+        if all(whole):
             self._rollouts.posted(version)
-            await self._drop_revoked()
+        return await self._attempt(version, self._drop_revoked) and all(whole)
+
+    async def _attempt(self, version: int, work: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> bool:
+        try:
+            await work(*args)
         except Exception as error:  # whatever the store raises: it is tried again, and nobody is disturbed meanwhile
-            record(logging.ERROR, "refresh_failed", version=version, why=f"{type(error).__name__}: {error}")
+            record(logging.ERROR, "look_up_failed", version=version, why=f"{type(error).__name__}: {error}")
             return False
         return True
 
-    def _post(self, session: Session, desired: Desired) -> None:
+    async def _serve(self, service: str, after: dict[int, tuple[Sealed, ...] | None]) -> None:
+        desired = await self._look_up(service, after)
+        if desired is not None:
+            for session in self._registry.of_service(service):
+                self._post(session, desired)
+
+    def _post(self, session: Session, desired: Target) -> None:
         session.want(desired)
         self._rollouts.expect(session)  # also if it has it: the news can come after the snapshot
 

@@ -7,6 +7,7 @@ import trio
 
 from .core import Core
 from .desired import Orders
+from .refreshes import Refreshes
 from .registry import Registry, Rollout, SidecarView, outcome, view
 from .rollout import Rollouts
 from .threads import Threads
@@ -19,6 +20,7 @@ class Fleet:
         self._core, self._threads = core, threads
         self._registry, self._rollouts = Registry(), Rollouts()
         self._orders = Orders(core, self._registry, self._rollouts, threads)
+        self._refreshes = Refreshes(core, threads)
 
     async def sidecars(self) -> list[SidecarView]:
         """Every sidecar: those connected, and those that joined once and are away."""

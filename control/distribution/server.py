@@ -24,7 +24,7 @@ from .conversation import Conversation
 from .core import Core
 from .fleet import Fleet
 from .journal import record
-from .session import Pace, Session, begin
+from .session import Pace, Session, Watch, begin
 from .threads import Threads
 from .waiting_room import Seat, WaitingRoom
 from .wire import FrameStream
@@ -84,7 +84,10 @@ class PushServer(Fleet):
 
     async def distribute(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hand on what changes; ``serve`` without the listening."""
-        await self._orders.run(task_status)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._refreshes.run)
+            await nursery.start(self._orders.run)
+            task_status.started()
 
     async def _accepted(self, raw: trio.SocketStream) -> None:
         async def tls() -> tuple[trio.abc.Stream, bytes | None]:
@@ -161,6 +164,7 @@ class PushServer(Fleet):
         """From the welcome to the end, for which ``session`` then holds the reason."""
         core, pace = self._core, self._limits.pace
         welcome = Welcome(session.sidecar_id, core.signing_public_key, pace.heartbeat_s, admitted.certificate)
+        watch = Watch(self._answered, self._refreshes.ask)
         with session.scope:
             session.scope.deadline = trio.current_time() + admitted.not_after - self._now()
             async with trio.open_nursery() as nursery:
@@ -181,7 +185,7 @@ class PushServer(Fleet):
                     await session.send(wire, talk, pace)
 
                 nursery.start_soon(until_it_ends, orders)
-                await until_it_ends(partial(session.read, wire, talk, pace, self._now, self._answered))
+                await until_it_ends(partial(session.read, wire, talk, pace, self._now, watch))
         if session.scope.cancelled_caught and session.refusal is None:
             session.end("expired", "the certificate has expired: come back with a request for the next one")
 

@@ -2,29 +2,23 @@
 
 The mailbox has one slot and the newest wins, so a slow sidecar costs nobody else anything and skips what it was too
 slow for. The sender writes a push the moment the slot is filled, else a ping every heartbeat; the reader takes
-answers. A write that does not finish in time, or silence, ends the session.
+answers. Increments that do not fit what is there are followed by all of the chain, once. A write that does not finish
+in time, or silence, ends the session.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
 
-from sidecar.contract.envelope import Sealed
-from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refuse
+from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refresh, Refuse
 
 from .conversation import Conversation
+from .target import Target
 from .wire import FrameStream
 
 MISSED_HEARTBEATS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """A snapshot to run, and its version."""
-
-    version: int
-    sealed: Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,12 @@ class Pace:
     write_timeout_s: float = 30.0
 
 
-Answered = Callable[["Session"], None]
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told: of each answer that settles something, and of each request to look at an issuer's keys."""
+
+    answered: Callable[["Session"], None]
+    asked: Callable[["Session", str], None]
 
 
 @dataclass(eq=False)
@@ -57,11 +56,15 @@ class Session:
     differs: bool = False
     nacked: tuple[int, str] | None = None
     greeted: bool = False
-    desired: Desired | None = None
+    desired: Target | None = None
+    asking_since: float = -math.inf
+    asked: int = 0
     why: str = ""
     refusal: Refuse | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    _slot: Desired | None = None
+    _slot: Target | None = None
+    _place: InUse | None = None  # where it is once it has taken what was sent; None: not known
+    _sent_all: bool = True
     _filled: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -79,12 +82,12 @@ class Session:
         """Is there nothing to wait for any more: in force, or refused?"""
         return self.acked >= version or (self.nacked is not None and self.nacked[0] >= version)
 
-    def want(self, desired: Desired) -> None:
+    def want(self, desired: Target) -> None:
         """This is what it should run now, unless that is old news. What waited in the slot is forgotten."""
         if self.desired is not None and desired.version <= self.desired.version:
             return
         self.desired, self._slot = desired, None
-        if self.came_with == InUse(desired.version, desired.sealed.digest):
+        if self.came_with == desired.place:
             return
         self.differs = self.version >= desired.version
         self._slot = desired
@@ -97,11 +100,15 @@ class Session:
                 await self._filled.wait()
             self._filled = trio.Event()
             desired, self._slot = self._slot, None
-            data = talk.ping() if desired is None else talk.push(desired.version, desired.sealed)
-            await wire.send(data, pace.write_timeout_s)
+            await wire.send(talk.ping() if desired is None else self._push(talk, desired), pace.write_timeout_s)
+
+    def _push(self, talk: Conversation, desired: Target) -> bytes:
+        packed, self._sent_all = desired.from_place(self._place)
+        self._place = desired.place
+        return talk.push(desired.version, packed)
 
     async def read(
-        self, wire: FrameStream, talk: Conversation, pace: Pace, now: Callable[[], float], answered: Answered
+        self, wire: FrameStream, talk: Conversation, pace: Pace, now: Callable[[], float], watch: Watch
     ) -> None:
         """The reader: until the sidecar closes."""
         while (body := await wire.receive(MISSED_HEARTBEATS * pace.heartbeat_s)) is not None:
@@ -109,13 +116,32 @@ class Session:
             self.seen_at = now()
             match message:
                 case Ack():
-                    self.version, self.differs, self.nacked = message.version, False, None
-                    answered(self)
+                    self._acked(message)
+                    watch.answered(self)
                 case Nack():
-                    self.version, self.nacked = message.in_use, (message.version, _printable(message.reason))
-                    answered(self)
+                    self.version = message.in_use
+                    self._refused(message.version, _printable(message.reason))
+                    watch.answered(self)
+                case Refresh():
+                    watch.asked(self, message.issuer)
                 case _:
                     pass  # a stale answer or an echo: a sign of life
+
+    def _acked(self, ack: Ack) -> None:
+        if self._place == InUse(ack.version, ack.digest):
+            self.version, self.differs, self.nacked = ack.version, False, None
+        else:
+            self.version, self.differs = ack.version, True
+            self._refused(ack.version, "differs: it acknowledged other content than was sent")
+
+    def _refused(self, version: int, reason: str) -> None:
+        """All of it follows, if it was not that which was refused."""
+        self._place = None
+        if self._sent_all:
+            self.nacked = (version, reason)
+        elif self._slot is None and self.desired is not None:
+            self._slot = self.desired
+            self._filled.set()
 
 
 def begin(sidecar_id: str, hello: Hello, address: str, now: float) -> Session:
@@ -131,6 +157,7 @@ def begin(sidecar_id: str, hello: Hello, address: str, now: float) -> Session:
         seen_at=now,
         came_with=hello.in_use,
         version=0 if hello.in_use is None else hello.in_use.version,
+        _place=hello.in_use,
     )
 
 

@@ -2,6 +2,7 @@
 
 ``versions``     the append-only list of changes, and the policies behind them
 ``publication``  compiling, signing and keeping every service's snapshot of a version
+``increments``   the versions that are revocations alone
 ``revocations``  tokens that no longer count
 ``keys``         the life of the token signing keys
 ``join_tokens``  what a sidecar is let in with once

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sidecar.authz.evaluator import Decision, Evaluator, RequestFacts
-from sidecar.contract.envelope import Sealed
+from sidecar.contract.increment import Chain, extended, open_increments
 from sidecar.contract.snapshot import decode
 
 
@@ -19,13 +19,23 @@ class Explanation:
 
 
 def explained(
-    sealed: Sealed, now: float, method: str, path: str, token: str | None, headers: Mapping[str, str]
+    chain: Chain,
+    signing_key: bytes,
+    now: float,
+    method: str,
+    path: str,
+    token: str | None,
+    headers: Mapping[str, str],
+    host: str = "",
+    address: str = "",
 ) -> Explanation:
-    """The decision about one request under this snapshot."""
+    """The decision about one request under what this chain says."""
     lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     if token is not None:
-        lines.append((b"authorization", b"Bearer " + token.encode()))
-    snapshot = decode(sealed.payload)
+        scheme = b"ApiKey " if token.startswith("sgk_") else b"Bearer "
+        lines.append((b"authorization", scheme + token.encode()))
+    said = host or next((value for name, value in headers.items() if name.lower() == "host"), "")
+    snapshot = extended(decode(chain.snapshot.payload), open_increments(chain.increments, signing_key), now)
     steps: list[str] = []
-    decision = Evaluator(snapshot).evaluate(RequestFacts(method, path.encode(), lines), now, steps)
+    decision = Evaluator(snapshot).evaluate(RequestFacts(method, path.encode(), lines, said, address), now, steps)
     return Explanation(snapshot.version, snapshot.service, decision, steps)

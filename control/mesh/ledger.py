@@ -1,20 +1,24 @@
 """How a change is made: one transaction that holds the new version, what the change is about, every service's signed
-snapshot and the audit row. All of it is committed, or none; listeners are told after the commit.
+snapshot (or, for a revocation, one increment) and the audit row. All of it is committed, or none; listeners are told
+after the commit.
 """
 
+import datetime as dt
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from control.errors import ControlError
+from control.errors import ControlError, NotFound
 from control.policy import Policy, PolicyErrors, load
 from control.store import Database
 from control.store.audit import record
 from sidecar.contract.envelope import Sealed
+from sidecar.contract.increment import Chain
+from sidecar.contract.snapshot import Revocation
 
-from . import versions
+from . import increments, revocations, versions
 from .publication import Publication
 from .versions import Kind, Version
 
@@ -54,6 +58,27 @@ class Ledger:
             record(session, self.clock(), actor, kind, f"version {version.version}", note=note)
         self.announce(version.version)
 
+    def revoke(self, entries: Sequence[Revocation], actor: str, note: str) -> Version:
+        """Make the next version of the policy in force, with ``entries`` added to what no longer counts."""
+        with self.database.write() as session:
+            version = versions.append(
+                session, "revocation", same_policy(session, versions.newest(session)), actor, self.clock(), note
+            )
+            policy = self.policy_of(session, version)
+            if policy is None:
+                raise NotFound("there is no policy yet, and so no issuer whose tokens count")
+            for entry in entries:
+                revocations.add(session, entry, version.version, self.clock())
+            folded = revocations.fold(session, version.version, self.clock())
+            if folded is not None:
+                version = versions.annotate(session, version, _told(*folded))
+            # A cut takes entries away, which an increment cannot.
+            if folded is not None or not self.publication.increment(session, version, policy.trust_domain, entries):
+                self.publication.publish(session, version, policy)
+            record(session, self.clock(), actor, "revocation", f"version {version.version}", note=version.note)
+        self.announce(version.version)
+        return version
+
     def current(self) -> Version | None:
         """The version in force."""
         with self.database.read() as session:
@@ -76,23 +101,36 @@ class Ledger:
             self._parsed = parsed
         return parsed[1]
 
-    def sealed_for(self, service: str) -> Sealed | None:
-        """The signed snapshot in force for ``service``, made now if it is the first time that it is asked for; None
-        while there is no policy."""
+    def chain_for(self, service: str) -> Chain | None:
+        """What is in force for ``service``: its newest snapshot, made now if it is the first time that it is asked for,
+        and the increments after it. None while there is no policy, or none that can be compiled for it."""
         with self.database.read() as session:
             version = versions.newest(session)
             if version is None or version.policy_id is None:
                 return None
-            sealed = self.publication.stored(session, version, service)
-        if sealed is not None:
-            return sealed
-        with self.database.write() as session:
-            version = versions.newest(session)
-            policy = None if version is None else self.policy_of(session, version)
-            if version is None or policy is None:
-                raise AssertionError("once there is a policy, every version is of one")
-            stored = self.publication.stored(session, version, service)
-            return stored or self.publication.add(session, version, policy, service)
+            chain = self.publication.chain(session, version, service)
+        return chain or self._first_chain(service)
+
+    def _first_chain(self, service: str) -> Chain | None:
+        try:
+            with self.database.write() as session:
+                version = versions.newest(session)
+                policy = None if version is None else self.policy_of(session, version)
+                if version is None or policy is None:
+                    raise AssertionError("once there is a policy, every version is of one")
+                chain = self.publication.chain(session, version, service)
+                return chain or self.publication.add(session, version, policy, service)
+        except PolicyErrors as error:
+            _log.error("there is no snapshot for %s, and none can be made: %s", service, error)
+            return None
+
+    def increments_after(self, version: int) -> tuple[Sealed, ...] | None:
+        """What leads from ``version`` to the newest one, for every service; None if increments alone do not."""
+        with self.database.read() as session:
+            newest = versions.newest(session)
+            if newest is None or not increments.last_whole(session, newest.version) <= version <= newest.version:
+                return None
+            return increments.after(session, version)
 
     def refresh(self) -> None:
         """At start: if the snapshots would come out otherwise now (a secret in control's environment, its public URL
@@ -121,3 +159,8 @@ class Ledger:
         """Tell the listeners."""
         for listener in tuple(self._listeners):
             listener(version)
+
+
+def _told(cut: Revocation, count: int) -> str:
+    until = dt.datetime.fromtimestamp(min(cut.before, 2**35), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"too many entries: the {count} oldest of {cut.issuer} became one, of all its tokens issued until {until}"

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from control.authority.authority import Authority, open_authority
 from control.authority.keyring import KeyInfo, Signer
+from control.authority.lifecycle import RETIRE_AFTER_S
 from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
 from control.errors import Conflict, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
-from control.policy import Policy, PolicyErrors, Problem, audience_of, check, load
+from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
 from control.store import Database, open_database
 from control.store.audit import AuditEntry, newest, record
 
@@ -68,7 +69,8 @@ class Mesh:
     def _offer(self) -> None:
         """What a part does by itself is offered as it is."""
         self.ca_der, self.signing_public_key = self._authority.ca_der, self._authority.signing_public_key
-        self.current, self.sealed_for = self._ledger.current, self._ledger.sealed_for
+        self.current, self.chain_for = self._ledger.current, self._ledger.chain_for
+        self.increments_after = self._ledger.increments_after
         self.subscribe = self._ledger.subscribe
         self.jwks, self.revoke_key = self._keys.jwks, self._keys.revoke
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
@@ -131,10 +133,10 @@ class Mesh:
         headers: Mapping[str, str] | None = None,
     ) -> Explanation:
         """What that service's sidecar decides about a request, found by the sidecar's own code; NotFound."""
-        sealed = self._ledger.sealed_for(service)
-        if sealed is None:
+        chain = self._ledger.chain_for(service)
+        if chain is None:
             raise NotFound("there is no policy yet")
-        return explained(sealed, self._clock(), method, path, token, headers or {})
+        return explained(chain, self.signing_public_key, self._clock(), method, path, token, headers or {})
 
     def revoke(
         self,
@@ -148,16 +150,17 @@ class Mesh:
     ) -> Version:
         """Make tokens not count any more: the one with a ``jti``, or all of a ``subject``, a ``client`` (an
         application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` (now) or earlier."""
-        name, own = self._issuer_named(issuer)
-        values = self.applications.client_ids(value) if by == "client" and own else (value,)
+        found, now = self._issuer_named(issuer), self._clock()
+        values = self.applications.client_ids(value) if by == "client" and found.builtin else (value,)
+        lives_s = _lives_s(found)
         asked = [
-            revocations.revocation(name, by, one, self._clock(), own=own, before=before, until=until) for one in values
+            revocations.revocation(found.name, by, one, now, lives_s=lives_s, before=before, until=until)
+            for one in values
         ]
-        note = f"{by} {' '.join(values)}".strip()
-        with self._ledger.change("revocation", actor, note) as (session, version):
-            for revocation in asked:
-                revocations.add(session, revocation, version.version, self._clock())
-        return version
+        return self._ledger.revoke(asked, actor, f"{by} {' '.join(values)}".strip())
+
+    def refresh_requested(self, issuer: str, service: str) -> None:
+        """A sidecar of ``service`` met a token that names a key which ``issuer`` does not have there."""
 
     def revocations(self) -> list[RevocationInfo]:
         """Those that can still name a token."""
@@ -247,14 +250,24 @@ class Mesh:
             return {}
         return {service: audience_of(policy.trust_domain, service) for service in policy.service_names}
 
-    def _issuer_named(self, name: str | None) -> tuple[str, bool]:
+    def _issuer_named(self, name: str | None) -> PolicyIssuer:
         policy = self._ledger.policy_in_force()
         if policy is None:
             raise NotFound("there is no policy yet, and so no issuer whose tokens count")
         for issuer in policy.issuers:
             if (name is None and issuer.builtin) or issuer.name == name:
-                return issuer.name, issuer.builtin
+                return issuer
         raise NotFound("the policy has no built-in issuer" if name is None else f"there is no issuer {name[:100]!r}")
+
+
+def _lives_s(issuer: PolicyIssuer) -> int | None:
+    """How long a token can count after it was issued. One of a fast clock is issued up to ``leeway_s`` from now."""
+    if issuer.builtin:
+        return RETIRE_AFTER_S
+    outside = issuer.outside
+    if outside is None or not outside.max_lifetime_s:
+        return None
+    return outside.max_lifetime_s + 2 * outside.leeway_s
 
 
 def open_mesh(

@@ -1,11 +1,13 @@
 """From a version to the bytes that sidecars get: compile, encode, sign, keep.
 
 What is compiled depends on the version, its time, the policy, the published keys, the revocations and control's own
-environment, and on nothing else; so the same bytes come out again after a restart, and different ones are news.
+environment, and on nothing else; so the same bytes come out again after a restart, and different ones are news. A
+revocation is the exception, and the commonest change: one increment for all services, for which nothing is compiled.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -13,11 +15,13 @@ from sqlalchemy.orm import Session
 from control.authority import keyring
 from control.authority.authority import Authority
 from control.policy import OwnIssuer, Policy, PolicyErrors, carried_over, compile_snapshot
-from control.store.tables import JoinTokenRow, SidecarRow, SnapshotRow
+from control.store.tables import JoinTokenRow, SidecarRow, SnapshotRow, VersionRow
 from sidecar.contract.envelope import Sealed
-from sidecar.contract.snapshot import decode, encode
+from sidecar.contract.increment import Chain
+from sidecar.contract.snapshot import Revocation, decode, encode
+from sidecar.contract.strict import ContractError
 
-from . import revocations
+from . import increments, revocations
 from .versions import Version
 
 KEEP_VERSIONS = 20
@@ -40,15 +44,41 @@ class Publication:
     def publish(self, session: Session, version: Version, policy: Policy) -> None:
         """Every service's snapshot of ``version``; PolicyErrors if a secret of the policy is not to be had. What leaves
         the policy as it is (a revocation, a key) goes out even then: the snapshots before it are carried over."""
+        told = revocations.as_contract(revocations.in_force(session, version.created_at))
         for service in sorted(_services(session, policy)):
-            self.add(session, version, policy, service)
+            try:
+                self._add(session, version, policy, service, told)
+            except PolicyErrors as error:
+                if version.kind not in _KEEPS_POLICY:
+                    raise
+                _log.error("version %d: %s never had a snapshot and gets none: %s", version.version, service, error)
         session.execute(delete(SnapshotRow).where(SnapshotRow.version <= version.version - KEEP_VERSIONS))
+        increments.drop(session)
         session.flush()
 
-    def add(self, session: Session, version: Version, policy: Policy, service: str) -> Sealed:
-        """One service's snapshot of ``version``."""
+    def increment(self, session: Session, version: Version, trust_domain: str, entries: Sequence[Revocation]) -> bool:
+        """Make ``version`` one document for all services, if that can be: nothing is compiled for it."""
+        return increments.add(session, self._authority, version, trust_domain, entries)
+
+    def chain(self, session: Session, version: Version, service: str) -> Chain | None:
+        """The service's newest snapshot and the increments after it; None if that would not lead to ``version``."""
+        query = select(SnapshotRow).where(SnapshotRow.service == service).order_by(SnapshotRow.version.desc())
+        row = session.scalars(query.limit(1)).first()
+        if row is None or row.version < increments.last_whole(session, version.version):
+            return None
+        sealed = Sealed(row.payload, row.signature, row.key_id)
+        return Chain.begin(row.version, sealed, increments.after(session, row.version))
+
+    def add(self, session: Session, version: Version, policy: Policy, service: str) -> Chain:
+        """One service's snapshot of ``version``, made after the others."""
+        told = revocations.as_contract(revocations.in_force(session, version.created_at))
+        return Chain.begin(version.version, self._add(session, version, policy, service, told))
+
+    def _add(
+        self, session: Session, version: Version, policy: Policy, service: str, told: Sequence[Revocation]
+    ) -> Sealed:
         try:
-            payload = self._compile(session, version, policy, service)
+            payload = self._compile(session, version, policy, service, told)
         except PolicyErrors as error:
             previous = self._newest(session, service) if version.kind in _KEEPS_POLICY else None
             if previous is None:
@@ -59,7 +89,7 @@ class Publication:
                 service,
                 error,
             )
-            payload = self._carry_over(session, version, previous)
+            payload = self._carry_over(session, version, previous, told)
         sealed = self._authority.seal(payload)
         session.add(
             SnapshotRow(
@@ -74,38 +104,36 @@ class Publication:
         return sealed
 
     def is_stale(self, session: Session, version: Version, policy: Policy) -> bool:
-        """Would the snapshots of ``version`` come out otherwise if they were compiled now?"""
-        kept = self._kept(session, version)
-        now = {service: self._compile(session, version, policy, service) for service in kept}
-        return now != kept or not set(policy.service_names) <= set(kept)
-
-    @staticmethod
-    def stored(session: Session, version: Version, service: str) -> Sealed | None:
-        """The snapshot as it was signed, or None if that service had none."""
-        row = session.get(SnapshotRow, (version.version, service))
-        return None if row is None else Sealed(row.payload, row.signature, row.key_id)
-
-    @staticmethod
-    def _kept(session: Session, version: Version) -> Mapping[str, bytes]:
-        rows = session.scalars(select(SnapshotRow).where(SnapshotRow.version == version.version))
-        return {row.service: row.payload for row in rows}
+        """Would the snapshots that ``version`` stands on come out otherwise if they were compiled now? Revocations are
+        left aside: they are not compiled, and some were made, and some forgotten, since."""
+        rows = session.execute(
+            select(SnapshotRow.service, SnapshotRow.payload, VersionRow)
+            .join(VersionRow, VersionRow.version == SnapshotRow.version)
+            .where(SnapshotRow.version >= increments.last_whole(session, version.version))
+        )
+        services = set[str]()
+        for service, payload, made in rows:
+            services.add(service)
+            at = replace(version, version=made.version, created_at=made.created_at)
+            if self._compile(session, at, policy, service, ()) != _without_revocations(payload):
+                return True
+        return not set(policy.service_names) <= services
 
     @staticmethod
     def _newest(session: Session, service: str) -> bytes | None:
         newest = select(SnapshotRow.payload).where(SnapshotRow.service == service).order_by(SnapshotRow.version.desc())
         return session.scalars(newest.limit(1)).first()
 
-    def _carry_over(self, session: Session, version: Version, previous: bytes) -> bytes:
-        snapshot = carried_over(
-            decode(previous),
-            version=version.version,
-            issued_at=version.created_at,
-            own=self.own_issuer(session),
-            revocations=revocations.as_contract(revocations.in_force(session, version.created_at)),
+    def _carry_over(self, session: Session, version: Version, previous: bytes, told: Sequence[Revocation]) -> bytes:
+        own = self.own_issuer(session)
+        snapshot = decode(previous)
+        return encode(
+            carried_over(snapshot, version=version.version, issued_at=version.created_at, own=own, revocations=told)
         )
-        return encode(snapshot)
 
-    def _compile(self, session: Session, version: Version, policy: Policy, service: str) -> bytes:
+    def _compile(
+        self, session: Session, version: Version, policy: Policy, service: str, told: Sequence[Revocation]
+    ) -> bytes:
         snapshot = compile_snapshot(
             policy,
             service,
@@ -113,9 +141,16 @@ class Publication:
             issued_at=version.created_at,
             own=self.own_issuer(session),
             secrets=self._secrets,
-            revocations=revocations.as_contract(revocations.in_force(session, version.created_at)),
+            revocations=told,
         )
         return encode(snapshot)
+
+
+def _without_revocations(payload: bytes) -> bytes:
+    try:
+        return encode(replace(decode(payload), revocations=()))
+    except ContractError:
+        return b""  # of another version of control: it is stale
 
 
 def _services(session: Session, policy: Policy) -> set[str]:

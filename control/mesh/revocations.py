@@ -1,21 +1,25 @@
 """Tokens that no longer count, as kept by control: a list that every snapshot carries, and that cannot grow forever.
 
 An entry is dropped when the last token that it can name has expired; naming the same tokens again replaces the
-older entry.
+older entry. When there are too many all the same, the oldest of the issuer that has most become one cut: every token
+that it issued until then is refused. That refuses more than was asked for, and never less.
 """
 
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from control.authority.lifecycle import RETIRE_AFTER_S
 from control.errors import Invalid
 from control.store.tables import RevocationRow
 from sidecar.contract.snapshot import Revocation
 
 MAX_VALUE = 500
+MAX_REVOCATIONS = 20_000
+"""In the whole mesh."""
+FOLD = 1_000
+"""So many become a cut at once, so that the next ones have room."""
 FOR_GOOD = 2**53 - 1
 """``before`` of a revocation by ``jti``: that token never counts again, whenever it was issued."""
 
@@ -35,16 +39,17 @@ class RevocationInfo:
 
 
 def revocation(
-    issuer: str, by: str, value: str, now: float, *, own: bool, before: int | None, until: int | None
+    issuer: str, by: str, value: str, now: float, *, lives_s: int | None, before: int | None, until: int | None
 ) -> Revocation:
-    """The entry that was asked for; Invalid if it names nothing. ``own``: of an issuer whose longest token we know."""
+    """The entry that was asked for; Invalid if it names nothing. ``lives_s``: how long after it was issued the
+    issuer's longest token can count, None if that is not known."""
     if by not in ("jti", "subject", "client", "issuer"):
         raise Invalid("tokens are revoked by jti, subject, client or issuer")
     if (by == "issuer") != (value == "") or len(value) > MAX_VALUE or not value.isprintable():
         raise Invalid(f"that is no {by} to revoke by")
     named = FOR_GOOD if by == "jti" else int(now) if before is None else before
     last_issued = int(now) if by == "jti" else max(named, int(now))
-    kept = until if until is not None else min(last_issued + RETIRE_AFTER_S, FOR_GOOD) if own else 0
+    kept = until if until is not None else 0 if lives_s is None else min(last_issued + lives_s, FOR_GOOD)
     if not 0 <= named <= FOR_GOOD or not 0 <= kept <= FOR_GOOD:
         raise Invalid("a time is unix seconds")
     return Revocation(issuer, by, value, named, kept)  # type: ignore[arg-type]  # ``by`` is one of the words
@@ -83,6 +88,34 @@ def in_force(session: Session, at: float) -> list[RevocationInfo]:
     wanted = or_(RevocationRow.until == 0, RevocationRow.until >= int(at))
     rows = session.scalars(select(RevocationRow).where(wanted).order_by(RevocationRow.version, RevocationRow.id))
     return [RevocationInfo(r.id, r.issuer, r.by, r.value, r.before, r.until, r.version, r.created_at) for r in rows]
+
+
+def fold(session: Session, version: int, now: float) -> tuple[Revocation, int] | None:
+    """If there are too many entries: the cut that takes the place of some, already kept, and of how many."""
+    total = session.scalar(select(func.count()).select_from(RevocationRow)) or 0
+    if total <= MAX_REVOCATIONS:
+        return None
+    single = RevocationRow.by != "issuer"
+    most = (
+        select(RevocationRow.issuer).where(single).group_by(RevocationRow.issuer).order_by(func.count().desc()).limit(1)
+    )
+    rows = session.scalars(
+        select(RevocationRow)
+        .where(single, RevocationRow.issuer == most.scalar_subquery())
+        .order_by(RevocationRow.created_at, RevocationRow.version, RevocationRow.id)
+        .limit(max(FOLD, total - MAX_REVOCATIONS))
+    ).all()
+    if not rows:
+        return None
+    # A jti is revoked once its token is out; the others name tokens issued until ``before``.
+    before = max(row.created_at if row.by == "jti" else max(row.created_at, row.before) for row in rows)
+    until = 0 if any(row.until == 0 for row in rows) else max(row.until for row in rows)
+    cut = Revocation(rows[0].issuer, "issuer", "", min(before, FOR_GOOD), until)
+    for row in rows:
+        session.delete(row)
+    session.flush()
+    add(session, cut, version, now)
+    return cut, len(rows)
 
 
 def as_contract(entries: list[RevocationInfo]) -> tuple[Revocation, ...]:

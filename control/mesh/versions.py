@@ -6,7 +6,7 @@ policy. The caller holds the writing transaction, so that no two changes can get
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sqlalchemy import select
@@ -71,6 +71,13 @@ def append(session: Session, kind: Kind, policy_id: str | None, actor: str, now:
     session.add(row)
     session.flush()
     return _value(row)
+
+
+def annotate(session: Session, version: Version, note: str) -> Version:
+    """``version`` with more to its note."""
+    whole = "; ".join(part for part in (version.note, note) if part)
+    session.get_one(VersionRow, version.version).note = whole
+    return replace(version, note=whole)
 
 
 def add_policy(

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from control.authority.certificates import create_ca, der, sign_workload
 from control.errors import Denied
 from control.policy import OwnIssuer, Policy, compile_snapshot
-from sidecar.contract.envelope import Sealed, public_bytes, seal
+from sidecar.contract.envelope import INCREMENT, Sealed, public_bytes, seal
+from sidecar.contract.increment import Chain, Increment, encode_increment
 from sidecar.contract.join import JoinToken
 from sidecar.contract.messages import Join
 from sidecar.contract.snapshot import Issuer, Revocation, Snapshot, encode
@@ -59,7 +60,7 @@ class MemoryControl:
         self._listeners: list[Callable[[int], None]] = []
         self._lock = threading.Lock()
         self._revocations: list[Revocation] = []
-        self._sealed: dict[str, Sealed] = {}
+        self._chains: dict[str, Chain] = {}
         self.policy: Policy | None = None
         self.version = 0
 
@@ -75,11 +76,21 @@ class MemoryControl:
                 for service in wanted.service_names:
                     self._compile(wanted, service, self.version + 1, revocations)
             self.policy, self._revocations, self.version = wanted, revocations, self.version + 1
-            self._sealed.clear()
             version = self.version
+            if policy is None and wanted is not None:
+                self._continue(wanted, revocation)
+            else:
+                self._chains.clear()
         for listener in list(self._listeners):
             listener(version)
         return version
+
+    def _continue(self, policy: Policy, revocation: Revocation | None) -> None:
+        """A revocation is an increment, as it is in a real control."""
+        told = (revocation,) if revocation else ()
+        increment = Increment(policy.trust_domain, self.version - 1, self.version, int(self._now()), told)
+        sealed = seal(encode_increment(increment), self._signing_key, INCREMENT)
+        self._chains = {service: chain.plus((sealed,)) for service, chain in self._chains.items()}
 
     def issuers(self, service: str) -> tuple[Issuer, ...]:
         """Whose tokens ``service`` accepts."""
@@ -163,15 +174,27 @@ class MemoryControl:
         """Nobody is ever turned out."""
         return sidecar_id in self._members
 
-    def sealed_for(self, service: str) -> Sealed | None:
+    def chain_for(self, service: str) -> Chain | None:
         """What the service should run; None before the first policy."""
         with self._lock:
             if self.policy is None:
                 return None
-            if service not in self._sealed:
+            if service not in self._chains:
                 snapshot = self._compile(self.policy, service, self.version, self._revocations)
-                self._sealed[service] = seal(encode(snapshot), self._signing_key)
-            return self._sealed[service]
+                self._chains[service] = Chain.begin(self.version, seal(encode(snapshot), self._signing_key))
+            return self._chains[service]
+
+    def increments_after(self, version: int) -> tuple[Sealed, ...] | None:
+        """Whoever asks has a chain already."""
+        with self._lock:
+            for chain in self._chains.values():
+                for place in chain.places:
+                    if place.version == version:
+                        return chain.after(place)
+            return None
+
+    def refresh_requested(self, issuer: str, service: str) -> None:
+        """The mint's keys are all known from the start."""
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Hear of every change."""

@@ -7,7 +7,7 @@ server. Only the cables are short: everything talks over memory streams, unless 
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,6 @@ import trio.testing
 
 from control.distribution import PushServer
 from control.policy import Policy, load, referenced_files
-from sidecar.contract.envelope import Sealed
 from sidecar.contract.snapshot import Revocation, Snapshot
 from sidecar.link import Link, LinkSettings, LinkStatus, StateDir
 from sidecar.proxy.gate import Gate
@@ -167,9 +166,14 @@ class Mesh:
     async def _join(self, service: Service) -> None:
         connected, in_force = trio.Event(), trio.Event()
 
-        def apply(snapshot: Snapshot, _sealed: Sealed, _source: str) -> None:
-            service.gate.use(snapshot)
-            in_force.set()
+        def compile_(snapshot: Snapshot, _source: str) -> Callable[[], None]:
+            evaluator = service.gate.compiled(snapshot)
+
+            def swap() -> None:
+                service.gate.put(evaluator)
+                in_force.set()
+
+            return swap
 
         def on_status(status: LinkStatus) -> None:
             if status.state == "connected":
@@ -179,7 +183,7 @@ class Mesh:
         settings = LinkSettings(service.name, ("memory:1",), service.name, "sidegate/testing", token)
         state = StateDir(self.folder / service.name, service.name)
         jitter = random.Random(0)  # noqa: S311  # no secret
-        link = Link(settings, state, apply, now=self.now, rng=jitter, on_status=on_status, dial=self._dial)
+        link = Link(settings, state, compile_, now=self.now, rng=jitter, on_status=on_status, dial=self._dial)
         await link.restore()
         self.nursery.start_soon(link.run)
         with trio.move_on_after(CONVERGE_S) as patience:

@@ -3,7 +3,8 @@
 ``reasons``    the stable words a refusal can carry
 ``strict``     reading untrusted msgpack: bounded, no duplicates, no leftovers
 ``snapshot``   one service's policy, keys and revocations, as values and as bytes
-``envelope``   a snapshot's signature
+``increment``  the revocations made after it, and the chain that they make
+``envelope``   the signature of both
 ``messages``   the messages of the push socket
 ``framing``    the bytes of a stream, cut into frames
 ``join``       the text form of a join token

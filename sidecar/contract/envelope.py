@@ -1,4 +1,4 @@
-"""A snapshot's signature: Ed25519 (RFC 8032) over a domain-separating prefix and the exact bytes sent.
+"""A signature over a snapshot or an increment: Ed25519 (RFC 8032) over a domain-separating prefix and the exact bytes.
 
 The bytes are verified before they are decoded, and the same bytes are what a sidecar keeps as last-good, so
 that no re-encoding ever stands between a signature and what it covers.
@@ -13,12 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .strict import ContractError, Fields, pack, unpack
 
-_PREFIX = b"sidegate snapshot 1\0"
+SNAPSHOT = b"sidegate snapshot 1\0"
+INCREMENT = b"sidegate increment 1\0"
+"""What is signed stands before it, so that one can never be passed off as the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Signed snapshot bytes. ``key_id`` names the signing key (see ``key_id``); ``signature`` is 64 bytes."""
+    """Signed bytes. ``key_id`` names the signing key (see ``key_id``); ``signature`` is 64 bytes."""
 
     payload: bytes
     signature: bytes
@@ -26,7 +28,7 @@ class Sealed:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the payload: two sealed snapshots with one digest are the same snapshot."""
+        """SHA-256 of the payload: two with one digest are the same."""
         return hashlib.sha256(self.payload).digest()
 
 
@@ -40,19 +42,19 @@ def public_bytes(private_key: Ed25519PrivateKey) -> bytes:
     return private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def seal(payload: bytes, private_key: Ed25519PrivateKey) -> Sealed:
-    """``payload``, signed."""
-    return Sealed(payload, private_key.sign(_PREFIX + payload), key_id(public_bytes(private_key)))
+def seal(payload: bytes, private_key: Ed25519PrivateKey, kind: bytes = SNAPSHOT) -> Sealed:
+    """``payload``, signed as what it is."""
+    return Sealed(payload, private_key.sign(kind + payload), key_id(public_bytes(private_key)))
 
 
-def open_sealed(sealed: Sealed, public_key: bytes) -> bytes:
-    """The payload, if ``public_key`` (32 raw bytes) signed it; else ContractError ``bad_signature``."""
+def open_sealed(sealed: Sealed, public_key: bytes, kind: bytes = SNAPSHOT) -> bytes:
+    """The payload, if ``public_key`` (32 raw bytes) signed it as ``kind``; else ContractError ``bad_signature``."""
     if sealed.key_id != key_id(public_key):
         raise ContractError("bad_signature", f"signed by key {sealed.key_id[:16]}, which is not the pinned one")
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(sealed.signature, _PREFIX + sealed.payload)
+        Ed25519PublicKey.from_public_bytes(public_key).verify(sealed.signature, kind + sealed.payload)
     except (InvalidSignature, ValueError) as error:
-        raise ContractError("bad_signature", "the snapshot's signature does not verify") from error
+        raise ContractError("bad_signature", "the signature does not verify") from error
     return sealed.payload
 
 

@@ -4,8 +4,8 @@ A frame is a 4-byte big-endian length and one msgpack map whose ``type`` names t
 its own vocabulary and its own limit; an unknown type, an unknown or missing key, a wrong type or trailing bytes
 end the connection.
 
-    sidecar -> control   hello, ack, nack, ping
-    control -> sidecar   welcome, refuse, snapshot, ping
+    sidecar -> control   hello, ack, nack, refresh, ping
+    control -> sidecar   welcome, refuse, snapshot, increments, ping
 """
 
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from .envelope import Sealed
 from .snapshot import MAX_SNAPSHOT_BYTES
 from .strict import ContractError, Fields, pack, unpack
 
-PROTOCOL = 1
+PROTOCOL = 2
 LENGTH_BYTES = 4
 MAX_FRAME_TO_CONTROL = 64 * 1024
-MAX_FRAME_TO_SIDECAR = MAX_SNAPSHOT_BYTES + 64 * 1024
+MAX_FRAME_TO_SIDECAR = MAX_SNAPSHOT_BYTES + 1024 * 1024
 CONTROL_NAME = "control.sidegate.internal"
 """The DNS name in control's own certificate: what a sidecar asks for and checks, wherever control listens."""
 
@@ -32,7 +32,8 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class InUse:
-    """The snapshot that a sidecar enforces: its version and the SHA-256 of its payload."""
+    """What a sidecar enforces: the version, and the digest of the chain up to there (see ``increment.Chain``), which
+    for a snapshot alone is the SHA-256 of its payload."""
 
     version: int
     digest: bytes
@@ -77,29 +78,48 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A snapshot to apply. The nonce belongs to this connection, the version outlives it."""
+    """A snapshot to apply together with the increments after it, which lead to ``version``. The nonce belongs to this
+    connection, the version outlives it."""
 
     nonce: int
     version: int
     sealed: Sealed
+    increments: tuple[Sealed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Increments:
+    """Revocations to add, oldest first: they lead from the version in use to ``version``."""
+
+    nonce: int
+    version: int
+    increments: tuple[Sealed, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Snapshot ``version``, sent with ``nonce``, is in force."""
+    """``version``, sent with ``nonce``, is in force; ``digest`` is the chain's, up to there."""
 
     nonce: int
     version: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Nack:
-    """Snapshot ``version`` was refused for ``reason``; ``in_use`` (a version, or 0) goes on."""
+    """``version`` was refused for ``reason``; ``in_use`` (a version, or 0) goes on."""
 
     nonce: int
     version: int
     in_use: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A token named a key that ``issuer`` (its name in the policy) does not have here: look whether it has new ones."""
+
+    issuer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +129,8 @@ class Ping:
     number: int
 
 
-ToControl = Hello | Ack | Nack | Ping
-ToSidecar = Welcome | Refuse | Push | Ping
+ToControl = Hello | Ack | Nack | Refresh | Ping
+ToSidecar = Welcome | Refuse | Push | Increments | Ping
 
 MAX_REASON = 500
 
@@ -119,6 +139,21 @@ def frame(message: ToControl | ToSidecar) -> bytes:
     """The message with its length before it."""
     body = pack(_plain(message))
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def without_nonce(message: Push | Increments) -> bytes:
+    """Packed once for all connections: ``with_nonce`` makes the frame of one of them."""
+    fields = _plain(message)
+    del fields["nonce"]
+    return pack(fields)
+
+
+def with_nonce(packed: bytes, nonce: int) -> bytes:
+    """The frame of what ``without_nonce`` packed."""
+    # A map of fewer than 16 members begins with one byte, 0x80 and their number.
+    head = bytes((packed[0] + 1,)) + pack("nonce") + pack(nonce)
+    length = len(head) + len(packed) - 1
+    return b"".join((length.to_bytes(LENGTH_BYTES, "big"), head, memoryview(packed)[1:]))
 
 
 def _plain(message: ToControl | ToSidecar) -> dict[str, object]:
@@ -154,12 +189,18 @@ def _plain(message: ToControl | ToSidecar) -> dict[str, object]:
                 "type": "snapshot",
                 "nonce": message.nonce,
                 "version": message.version,
-                "payload": sealed.payload,
-                "signature": sealed.signature,
-                "key_id": sealed.key_id,
+                **_sealed_plain(sealed),
+                "increments": [_sealed_plain(one) for one in message.increments],
+            }
+        case Increments():
+            return {
+                "type": "increments",
+                "nonce": message.nonce,
+                "version": message.version,
+                "increments": [_sealed_plain(one) for one in message.increments],
             }
         case Ack():
-            return {"type": "ack", "nonce": message.nonce, "version": message.version}
+            return {"type": "ack", "nonce": message.nonce, "version": message.version, "digest": message.digest}
         case Nack():
             return {
                 "type": "nack",
@@ -168,8 +209,14 @@ def _plain(message: ToControl | ToSidecar) -> dict[str, object]:
                 "in_use": message.in_use,
                 "reason": message.reason[:MAX_REASON],
             }
+        case Refresh():
+            return {"type": "refresh", "issuer": message.issuer}
         case Ping():
             return {"type": "ping", "number": message.number}
+
+
+def _sealed_plain(sealed: Sealed) -> dict[str, object]:
+    return {"payload": sealed.payload, "signature": sealed.signature, "key_id": sealed.key_id}
 
 
 def decode_to_control(body: bytes) -> ToControl:
@@ -180,11 +227,13 @@ def decode_to_control(body: bytes) -> ToControl:
             case "hello":
                 return _hello(f)
             case "ack":
-                return Ack(f.number("nonce"), f.number("version", 1))
+                return Ack(f.number("nonce"), f.number("version", 1), f.blob("digest"))
             case "nack":
                 return Nack(
                     f.number("nonce"), f.number("version", 1), f.number("in_use"), f.text("reason")[:MAX_REASON]
                 )
+            case "refresh":
+                return Refresh(f.text("issuer"))
             case "ping":
                 return Ping(f.number("number"))
             case _:
@@ -202,7 +251,12 @@ def decode_to_sidecar(body: bytes) -> ToSidecar:
                 return Refuse(f.text("code")[:MAX_REASON], f.text("message")[:MAX_REASON])
             case "snapshot":
                 sealed = Sealed(f.blob("payload"), f.blob("signature"), f.text("key_id"))
-                return Push(f.number("nonce"), f.number("version", 1), sealed)
+                return Push(f.number("nonce"), f.number("version", 1), sealed, f.each("increments", _sealed))
+            case "increments":
+                found = Increments(f.number("nonce"), f.number("version", 1), f.each("increments", _sealed))
+                if not found.increments:
+                    raise ContractError("malformed", "message.increments: none")
+                return found
             case "ping":
                 return Ping(f.number("number"))
             case _:
@@ -246,6 +300,11 @@ def _welcome(f: Fields) -> Welcome:
         heartbeat_s=f.number("heartbeat_s", 1, 3600),
         certificate=f.maybe("certificate", _blob),
     )
+
+
+def _sealed(value: object, where: str) -> Sealed:
+    with Fields(value, where) as f:
+        return Sealed(f.blob("payload"), f.blob("signature"), f.text("key_id"))
 
 
 def _blob(value: object, where: str) -> bytes:

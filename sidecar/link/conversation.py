@@ -1,13 +1,13 @@
 """Which message may follow which, seen from the sidecar.
 
 The sidecar speaks first: one hello. Control answers with a welcome, or with a refuse, which is its last word.
-After the welcome control may at any time push a snapshot, ping, or refuse. A welcome that comes twice, or a
-snapshot before the welcome, is not of this protocol and ends the connection: the pair is not in the table.
+After the welcome control may at any time push a snapshot or increments, ping, or refuse. A welcome that comes twice,
+or a snapshot before the welcome, is not of this protocol and ends the connection: the pair is not in the table.
 """
 
 from enum import Enum, auto
 
-from sidecar.contract.messages import Ping, Push, Refuse, ToSidecar, Welcome
+from sidecar.contract.messages import Increments, Ping, Push, Refuse, ToSidecar, Welcome
 from sidecar.contract.strict import ContractError
 
 
@@ -23,6 +23,7 @@ TRANSITIONS: dict[tuple[State, type[ToSidecar]], State] = {
     (State.AWAITING_WELCOME, Welcome): State.LIVE,
     (State.AWAITING_WELCOME, Refuse): State.ENDED,
     (State.LIVE, Push): State.LIVE,
+    (State.LIVE, Increments): State.LIVE,
     (State.LIVE, Ping): State.LIVE,
     (State.LIVE, Refuse): State.ENDED,
 }

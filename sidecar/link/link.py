@@ -20,9 +20,11 @@ from sidecar.contract.strict import ContractError
 from .backoff import GOOD_SESSION_S, Backoff
 from .dial import dial as dial_tls
 from .dial import split_address
+from .enforced import Compile, Enforced
 from .journal import record
 from .membership import LinkSettings, Membership
-from .session import Apply, Ending, Enforced, Session, Watch
+from .refreshes import Refreshes
+from .session import Ending, Session, Watch
 from .state import StateDir
 from .status import LinkStatus
 from .threads import InThread, in_thread
@@ -32,13 +34,14 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # what OpenSSL make
 
 
 class Link:
-    """One sidecar's link. ``apply(snapshot, sealed, source)`` compiles and swaps; ``on_status`` hears every change."""
+    """One sidecar's link. ``compile_`` makes a snapshot enforceable (see ``enforced``); ``on_status`` hears changes.
+    ``request_refresh(issuer)`` may be called at any time from the loop, also without a session."""
 
     def __init__(
         self,
         settings: LinkSettings,
         state: StateDir,
-        apply: Apply,
+        compile_: Compile,
         *,
         now: Callable[[], float],
         rng: Random,
@@ -51,7 +54,9 @@ class Link:
         self._addresses, self._state, self._now, self._dial = settings.control, state, now, dial
         self._blocking = blocking
         self._membership = Membership(settings, state, now, rng, blocking)
-        self._enforced = Enforced(settings.service, apply, state, blocking)
+        self._enforced = Enforced(settings.service, compile_, state, now, blocking)
+        self._refreshes = Refreshes()
+        self.request_refresh = self._refreshes.ask
         self._backoff = Backoff(rng)
         self._on_status = on_status
         self._restored = False
@@ -67,17 +72,11 @@ class Link:
         if identity is None:
             return False
         self._tell(sidecar_id=identity.sidecar_id)
-        loaded = await self._blocking(self._state.load_last_good, identity.signing_key)
-        if loaded is None:
+        if not await self._enforced.restore(identity.signing_key) or self._enforced.in_use is None:
             return False
-        snapshot, sealed = loaded
-        try:
-            self._enforced.use(snapshot, sealed, "last_good")
-        except ContractError as error:
-            self._state.set_aside("last-good", error)
-            return False
-        self._tell(in_use=snapshot.version, source="last_good")
-        record(logging.INFO, "last_good_in_force", version=snapshot.version)
+        version = self._enforced.in_use.version
+        self._tell(in_use=version, source="last_good")
+        record(logging.INFO, "last_good_in_force", version=version)
         return True
 
     async def run(self) -> None:
@@ -132,7 +131,7 @@ class Link:
         """One session over a stream that is already trusted. Raises what ``Session.run`` raises."""
         hello = self._membership.hello(self._enforced.in_use)
         watch = Watch(self._welcomed, self._heard, self._settled)
-        session = Session(stream, hello, self._enforced, watch)
+        session = Session(stream, hello, self._enforced, watch, self._refreshes)
         with trio.CancelScope() as self._until_renewal:
             ending = await session.run()
         if self._until_renewal.cancelled_caught:

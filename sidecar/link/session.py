@@ -1,8 +1,7 @@
 """One connection to control, from the hello to its end. Works on any trio stream; TLS is ``dial``'s affair.
 
-A pushed snapshot is verified, decoded, compiled and swapped, then written to disk, and only then acknowledged. One
-that cannot be is refused with its reason, and what runs goes on. If only the disk fails the snapshot is in force
-all the same: that is acknowledged, and said loudly.
+What is pushed is put in force by ``enforced``, and only then acknowledged; what cannot be is refused with its reason,
+and what runs goes on. Beside the answers a sidecar says one thing of its own: that an issuer's keys want a look.
 """
 
 import logging
@@ -13,37 +12,33 @@ from enum import Enum, auto
 
 import trio
 
-from sidecar.contract.envelope import Sealed
 from sidecar.contract.messages import (
     MAX_FRAME_TO_SIDECAR,
     PROTOCOL,
     Ack,
     Hello,
-    InUse,
+    Increments,
     Nack,
     Ping,
     Push,
+    Refresh,
     Refuse,
     Welcome,
     decode_to_sidecar,
     frame,
 )
-from sidecar.contract.snapshot import Snapshot
 from sidecar.contract.strict import ContractError
 
-from .admission import admit_push
 from .conversation import State, after
-from .journal import record
-from .state import StateDir
-from .threads import InThread, in_thread
+from .enforced import Enforced
+from .refreshes import Refreshes
 from .wire import FrameStream
 
 WELCOME_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
 MISSED_HEARTBEATS = 3
-
-Apply = Callable[[Snapshot, Sealed, str], None]
-"""Compile and swap, or raise ContractError and leave what runs alone. The last argument says where it came from."""
+TROUBLE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
+"""What a stream can end with."""
 
 
 class Ending(Enum):
@@ -54,29 +49,6 @@ class Ending(Enum):
     CLOSED = auto()  # by control
     REFUSED = auto()  # by control, in words
     RENEWAL = auto()  # by us, to come back with a CSR
-
-
-class Enforced:
-    """What the sidecar enforces now; it outlives every session."""
-
-    def __init__(self, service: str, apply: Apply, state: StateDir, blocking: InThread = in_thread) -> None:
-        self.service, self._apply, self._state, self._blocking = service, apply, state, blocking
-        self.in_use: InUse | None = None
-
-    def use(self, snapshot: Snapshot, sealed: Sealed, source: str) -> None:
-        """Compile and swap; ContractError if it cannot be compiled, and then nothing has changed."""
-        self._apply(snapshot, sealed, source)
-        self.in_use = InUse(snapshot.version, sealed.digest)
-
-    async def take(self, push: Push, signing_key: bytes) -> None:
-        """Put a pushed snapshot in force and on disk; ContractError if it is refused."""
-        snapshot = admit_push(push, signing_key, self.service, self.in_use)
-        if self.in_use is None or self.in_use.digest != push.sealed.digest:
-            self.use(snapshot, push.sealed, "push")
-        try:
-            await self._blocking(self._state.save_last_good, push.sealed)
-        except OSError as error:
-            record(logging.ERROR, "last_good_not_written", version=snapshot.version, why=str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +66,11 @@ class Session:
     """``await run()`` until the connection ends. Raises what the stream raises, TooSlowError for silence, and
     ContractError for a control that does not speak the protocol."""
 
-    def __init__(self, stream: trio.abc.Stream, hello: Hello, enforced: Enforced, watch: Watch) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, hello: Hello, enforced: Enforced, watch: Watch, refreshes: Refreshes
+    ) -> None:
         self._wire = FrameStream(stream, MAX_FRAME_TO_SIDECAR)
-        self._hello, self._enforced, self._watch = hello, enforced, watch
+        self._hello, self._enforced, self._watch, self._refreshes = hello, enforced, watch, refreshes
         self._state = State.AWAITING_WELCOME
         self._signing_key = b""
         self._silence_s = math.inf
@@ -107,9 +81,33 @@ class Session:
         await self._wire.send(frame(self._hello), WRITE_TIMEOUT_S)
         with trio.fail_after(WELCOME_TIMEOUT_S):
             going_on = await self._next()
-        while going_on:
-            going_on = await self._next()
+        if going_on:
+            await self._live()
         return Ending.CLOSED if self.refusal is None else Ending.REFUSED
+
+    async def _live(self) -> None:
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._tell_refreshes)
+            try:
+                while await self._next():
+                    pass
+            except Exception as error:  # raised again outside of the nursery, which would wrap it
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _tell_refreshes(self) -> None:
+        self._refreshes.connected = True
+        try:
+            while True:
+                message = Refresh(await self._refreshes.next())
+                await self._wire.send(frame(message), WRITE_TIMEOUT_S)
+        except TROUBLE:
+            pass  # the reader notices it too, and says so
+        finally:
+            self._refreshes.disconnected()
 
     async def _next(self) -> bool:
         body = await self._wire.receive(self._silence_s)
@@ -123,7 +121,7 @@ class Session:
                 await self._welcome(message)
             case Refuse():
                 self.refusal = message
-            case Push():
+            case Push() | Increments():
                 await self._push(message)
             case Ping():
                 await self._wire.send(frame(message), WRITE_TIMEOUT_S)
@@ -135,7 +133,7 @@ class Session:
         self._signing_key = await self._watch.welcomed(welcome)
         self._silence_s = MISSED_HEARTBEATS * welcome.heartbeat_s
 
-    async def _push(self, push: Push) -> None:
+    async def _push(self, push: Push | Increments) -> None:
         reason = ""
         try:
             await self._enforced.take(push, self._signing_key)
@@ -145,8 +143,9 @@ class Session:
             logging.getLogger("sidegate.link").exception("compiling version %d failed", push.version)
             reason = f"internal: {type(error).__name__}"
         self._watch.settled(push.version, reason)
-        if not reason:
-            await self._wire.send(frame(Ack(push.nonce, push.version)), WRITE_TIMEOUT_S)
+        in_use = self._enforced.in_use
+        if not reason and in_use is not None:
+            await self._wire.send(frame(Ack(push.nonce, push.version, in_use.digest)), WRITE_TIMEOUT_S)
             return
-        running = 0 if self._enforced.in_use is None else self._enforced.in_use.version
+        running = 0 if in_use is None else in_use.version
         await self._wire.send(frame(Nack(push.nonce, push.version, running, reason)), WRITE_TIMEOUT_S)

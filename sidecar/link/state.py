@@ -1,6 +1,7 @@
-"""The state directory: ``identity`` and ``last-good``, each 0600 in a directory of 0700.
+"""The state directory: ``identity``, ``last-good`` and ``increments``, each 0600 in a directory of 0700.
 
-A file is replaced whole or not at all: written beside, flushed to the disk, renamed, and the directory flushed.
+A file is replaced whole or not at all: written beside, flushed to the disk, renamed, and the directory flushed; only
+to ``increments`` is added (see ``kept``).
 What cannot be trusted when it is read (planted, damaged, another service's, signed by another key) is moved aside as
 ``NAME.refused`` and is never used; the last one of each name is kept. Blocking: call it from a thread while anything
 is being served.
@@ -18,14 +19,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sidecar.contract.envelope import Sealed, decode_sealed, encode_sealed
-from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Snapshot, decode
+from sidecar.contract.increment import Chain
+from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, decode
 from sidecar.contract.strict import ContractError
 
-from .admission import admit_sealed
+from . import kept
+from .admission import Admitted
 from .identity import Identity, decode_identity, encode_identity
 from .journal import record
 
-OURS = ("identity", "last-good", ".identity.", ".last-good.", ".pem.")
+OURS = ("identity", "last-good", "increments", ".identity.", ".last-good.", ".increments.", ".pem.")
 LEFT_OVER_S = 60.0
 """A temporary file that is older was left by a crash."""
 MAX_FILE = MAX_SNAPSHOT_BYTES + 64 * 1024
@@ -64,35 +67,56 @@ class StateDir:
             return None
         return identity
 
-    def load_last_good(self, signing_key: bytes) -> tuple[Snapshot, Sealed] | None:
-        """The snapshot that was in force last, or None if there is none that the pinned key signed for us."""
+    def load_last_good(self, signing_key: bytes, now: float) -> Admitted | None:
+        """What was in force last, or None if there is nothing that the pinned key signed for us."""
         data = self._read("last-good")
         if data is None:
             return None
         try:
-            sealed = decode_sealed(data)
-            return admit_sealed(sealed, signing_key, self.service), sealed
+            later = self._read("increments") or b""
+            admitted, cut = kept.restored(decode_sealed(data), later, signing_key, self.service, now)
         except ContractError as error:
             self.set_aside("last-good", error)
             return None
+        if cut is not None:
+            record(logging.ERROR, "increments_cut", version=admitted.snapshot.version, code=cut.code, why=str(cut))
+        return admitted
 
     def save_identity(self, identity: Identity) -> None:
         """Keep who we are."""
         self._write("identity", encode_identity(identity))
 
-    def save_last_good(self, sealed: Sealed) -> None:
+    def save_last_good(self, chain: Chain) -> None:
         """Keep what is in force, unless a worker that shares the directory was faster and keeps a newer one."""
         with self._alone():
-            if not self._keeps_newer_than(sealed):
-                self._write("last-good", encode_sealed(sealed))
+            later = self._read("increments") or b""
+            increments, sound = kept.read(later, chain.places[0].digest)
+            if not sound and not self._keeps(chain.snapshot):
+                if self._keeps_newer_than(chain, later):
+                    return
+                self._write("last-good", encode_sealed(chain.snapshot))
+            ours, theirs = chain.increments, tuple(increments)
+            if sound and ours[: len(theirs)] == theirs:
+                if ours != theirs:
+                    self._add("increments", kept.records(ours[len(theirs) :]))
+            elif not sound or theirs[: len(ours)] != ours:
+                self._write("increments", kept.whole(chain.places[0].digest, ours))
 
-    def _keeps_newer_than(self, sealed: Sealed) -> bool:
+    def _keeps(self, snapshot: Sealed) -> bool:
         data = self._read("last-good")
         try:
-            kept = decode_sealed(data) if data is not None else sealed
-            if kept.payload == sealed.payload or kept.key_id != sealed.key_id:
+            return data is not None and decode_sealed(data).payload == snapshot.payload
+        except ContractError:
+            return False
+
+    def _keeps_newer_than(self, chain: Chain, later: bytes) -> bool:
+        data = self._read("last-good")
+        try:
+            sealed = decode_sealed(data) if data is not None else chain.snapshot
+            if sealed.payload == chain.snapshot.payload or sealed.key_id != chain.snapshot.key_id:
                 return False
-            return decode(kept.payload).version > decode(sealed.payload).version
+            increments, _ = kept.read(later, sealed.digest)
+            return decode(sealed.payload).version + len(increments) > chain.in_use.version
         except ContractError:
             return False
 
@@ -153,6 +177,12 @@ class StateDir:
             Path(temporary).unlink(missing_ok=True)
             raise
         self._flush_directory()
+
+    def _add(self, name: str, data: bytes) -> None:
+        with open(self.path / name, "ab", opener=_without_following) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _flush_directory(self) -> None:
         descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

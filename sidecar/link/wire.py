@@ -18,6 +18,7 @@ class FrameStream:
         self._stream = stream
         self._buffer = FrameBuffer(max_body)
         self._ready: deque[bytes] = deque()
+        self._sending = trio.Lock()
 
     async def receive(self, silence_s: float = math.inf) -> bytes | None:
         """The next body, or None at a clean end. A large frame may take long, silence within it may not."""
@@ -34,4 +35,5 @@ class FrameStream:
     async def send(self, frame: bytes, timeout_s: float) -> None:
         """All of ``frame``, or TooSlowError; after that the stream is of no more use."""
         with trio.fail_after(timeout_s):
-            await self._stream.send_all(frame)
+            async with self._sending:
+                await self._stream.send_all(frame)

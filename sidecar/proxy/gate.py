@@ -7,7 +7,7 @@ from sidecar.authz.evaluator import Evaluator
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Snapshot
 
-from .forwarding import check_policy
+from .enforceable import check_enforceable
 
 
 class Gate:
@@ -43,10 +43,18 @@ class Gate:
         return self.evaluator.snapshot.version if self.evaluator else None
 
     def use(self, snapshot: Snapshot) -> None:
-        """Compile ``snapshot`` and put it in force for every exchange that begins from now on, and for every upgrade
-        and event stream that is open. ContractError, and nothing changes, if it cannot be enforced."""
-        check_policy(snapshot.forward)
-        self.evaluator = Evaluator(snapshot)
+        """Compile ``snapshot`` and put it in force. ContractError, and nothing changes, if it cannot be enforced."""
+        self.put(self.compiled(snapshot))
+
+    def compiled(self, snapshot: Snapshot) -> Evaluator:
+        """``snapshot`` as something that decides, with what the one in force has learnt; may be called in a thread.
+        Where only the revocations are others nothing is compiled again."""
+        check_enforceable(snapshot)
+        return Evaluator(snapshot)
+
+    def put(self, evaluator: Evaluator) -> None:
+        """In force for every exchange that begins from now on, and for every upgrade and event stream that is open."""
+        self.evaluator = evaluator
         self._tell()
 
     def _tell(self) -> None:

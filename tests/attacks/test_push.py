@@ -72,7 +72,7 @@ NESTED = b"\x91" * 5000 + b"\xc0"
         (packed([1, 2, 3]), "malformed"),
         (packed({"type": 7}), "malformed"),
         (packed({"type": "welcome"}), "unknown_type"),
-        (packed({"type": "ack", "nonce": 1, "version": 1}), "unexpected"),
+        (packed({"type": "ack", "nonce": 1, "version": 1, "digest": b"d"}), "unexpected"),
         (packed({"type": "ping", "number": 1}), "unexpected"),
         (packed({"type": "ping", "number": True}), "malformed"),
         (packed({"type": "ping", "number": -1}), "malformed"),
@@ -101,12 +101,12 @@ async def test_what_is_not_a_hello_ends_the_connection(data: bytes, code: str) -
     ("data", "code"),
     [
         (frame(joining()), "unexpected"),
-        (frame(Ack(2, 1)), "unsolicited"),
+        (frame(Ack(2, 1, b"d")), "unsolicited"),
         (frame(Nack(9, 1, 0, "x")), "unsolicited"),
-        (frame(Ack(1, 999)), "unsolicited"),
+        (frame(Ack(1, 999, b"d")), "unsolicited"),
         (frame(Ping(1)), "unsolicited"),
         (frame(Ping(1)) * 10_000, "unsolicited"),
-        (frame(Ack(1, 1)) * 2, "unsolicited"),
+        (frame(Ack(1, 1, b"d")) * 2, "unsolicited"),
         (b"\x00\x01\x00\x01", "bad_frame"),
         (b"\x00\x00\x00\x09\x00", "truncated"),
     ],
@@ -205,11 +205,22 @@ async def test_a_long_length_sets_no_memory_aside() -> None:
         b"\xff\xff\xff\xff",
         framed(b"\xc1"),
         packed({"type": "hello"}),
-        packed({"type": "snapshot", "nonce": 1, "version": 1, "payload": b"", "signature": b"", "key_id": "k"}),
+        packed({"type": "increments", "nonce": 1, "version": 1, "increments": []}),
+        packed(
+            {
+                "type": "snapshot",
+                "nonce": 1,
+                "version": 1,
+                "payload": b"",
+                "signature": b"",
+                "key_id": "k",
+                "increments": [],
+            }
+        ),
         packed({"type": "refuse", "code": "\x1b[2J", "message": "x" * 100_000}),
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
     ],
-    ids=["4 GiB", "garbage", "a sidecar's word", "unwelcome snapshot", "a long refusal", "HTTP"],
+    ids=["4 GiB", "garbage", "a sidecar's word", "no increments", "unwelcome snapshot", "a long refusal", "HTTP"],
 )
 async def test_a_mad_control_does_not_bring_the_sidecar_down(
     tmp_path: Path, autojump_clock: MockClock, data: bytes

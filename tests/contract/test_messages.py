@@ -1,5 +1,6 @@
 """The frames of the push socket and the join token: round trips, and nothing that is not exactly one of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from sidecar.contract.messages import (
     MAX_REASON,
     Ack,
     Hello,
+    Increments,
     InUse,
     Join,
     Nack,
     Ping,
     Push,
+    Refresh,
     Refuse,
     ToControl,
     ToSidecar,
@@ -23,13 +26,17 @@ from sidecar.contract.messages import (
     decode_to_control,
     decode_to_sidecar,
     frame,
+    with_nonce,
+    without_nonce,
 )
 from sidecar.contract.strict import ContractError, pack, unpack
 
+SEALED = Sealed(b"payload", b"s" * 64, "abcd")
 TO_CONTROL: list[ToControl] = [
     Hello("orders", "host-1", "sidegate/0.1.0", ("routes", "scopes")),
     Hello("orders", "host-1", "sidegate/0.1.0", (), Join("j1", b"s" * 32), b"csr", InUse(3, b"d" * 32), "abcd"),
-    Ack(0, 1),
+    Ack(0, 1, b"d" * 32),
+    Refresh("auth0"),
     Nack(5, 2, 1, "bad_signature: no"),
     Ping(0),
 ]
@@ -37,7 +44,9 @@ TO_SIDECAR: list[ToSidecar] = [
     Welcome("sc-1", b"k" * 32, 10),
     Welcome("sc-1", b"k" * 32, 10, b"certificate"),
     Refuse("revoked", "this sidecar was removed"),
-    Push(1, 7, Sealed(b"payload", b"s" * 64, "abcd")),
+    Push(1, 7, SEALED),
+    Push(1, 9, SEALED, (SEALED, SEALED)),
+    Increments(2, 9, (SEALED, SEALED)),
     Ping(2**53),
 ]
 EVERY = [(m, decode_to_control) for m in TO_CONTROL] + [(m, decode_to_sidecar) for m in TO_SIDECAR]
@@ -93,6 +102,24 @@ def test_control_does_not_hear_what_a_sidecar_should(message: ToSidecar) -> None
     assert caught.value.code == "unknown_type"
 
 
+@pytest.mark.parametrize(
+    "message", [m for m in TO_SIDECAR if isinstance(m, Push | Increments)], ids=lambda m: m.version
+)
+def test_a_push_is_packed_once_for_all_connections(message: Push | Increments) -> None:
+    """Each connection adds its own nonce, small or large."""
+    packed = without_nonce(message)
+    for nonce in (1, 127, 128, 2**53):
+        framed = with_nonce(packed, nonce)
+        assert int.from_bytes(framed[:LENGTH_BYTES], "big") == len(framed) - LENGTH_BYTES
+        assert decode_to_sidecar(framed[LENGTH_BYTES:]) == replace(message, nonce=nonce)
+
+
+def test_increments_of_nothing_are_refused() -> None:
+    """They would lead nowhere."""
+    with pytest.raises(ContractError):
+        decode_to_sidecar(_body(Increments(1, 9, ())))
+
+
 @pytest.mark.parametrize("value", [None, [], "hello", 1, {}, {"type": ""}, {"type": 1}, {"type": "x" * 9999}])
 def test_what_is_no_message_is_refused(value: object) -> None:
     """And its error does not repeat it at length."""
@@ -105,9 +132,9 @@ def test_what_is_no_message_is_refused(value: object) -> None:
 @pytest.mark.parametrize(
     ("message", "changes"),
     [
-        (Ack(1, 1), {"version": 0}),
-        (Ack(1, 1), {"nonce": -1}),
-        (Ack(1, 1), {"nonce": True}),
+        (Ack(1, 1, b"d"), {"version": 0}),
+        (Ack(1, 1, b"d"), {"nonce": -1}),
+        (Ack(1, 1, b"d"), {"nonce": True}),
         (Ping(1), {"number": 2**53 + 1}),
         (TO_CONTROL[0], {"protocol": 0}),
         (TO_CONTROL[0], {"service": ""}),

@@ -16,11 +16,13 @@ from sidecar.contract.messages import (
     MAX_REASON,
     Ack,
     Hello,
+    Increments,
     InUse,
     Join,
     Nack,
     Ping,
     Push,
+    Refresh,
     Refuse,
     Welcome,
     decode_to_control,
@@ -35,6 +37,7 @@ numbers = st.integers(0, 2**53)
 versions = st.integers(1, 2**53)
 words = st.text(min_size=1, max_size=40)
 blobs = st.binary(max_size=64)
+sealed = st.builds(Sealed, blobs, blobs, words)
 protocols = st.integers(1, 2**16)
 
 to_control = st.one_of(
@@ -50,14 +53,16 @@ to_control = st.one_of(
         st.none() | words,
         protocols,
     ),
-    st.builds(Ack, numbers, versions),
+    st.builds(Ack, numbers, versions, blobs),
+    st.builds(Refresh, words),
     st.builds(Nack, numbers, versions, numbers, st.text(min_size=1, max_size=MAX_REASON)),
     st.builds(Ping, numbers),
 )
 to_sidecar = st.one_of(
     st.builds(Welcome, words, blobs, st.integers(1, 3600), st.none() | blobs, protocols),
     st.builds(Refuse, words, words),
-    st.builds(Push, numbers, versions, st.builds(Sealed, blobs, blobs, words)),
+    st.builds(Push, numbers, versions, sealed, st.lists(sealed, max_size=3).map(tuple)),
+    st.builds(Increments, numbers, versions, st.lists(sealed, min_size=1, max_size=3).map(tuple)),
     st.builds(Ping, numbers),
 )
 plain = st.recursive(
@@ -67,10 +72,10 @@ plain = st.recursive(
 )
 KEYS = (
     "type protocol service instance agent capabilities join csr in_use key_id nonce version reason number payload "
-    "signature code message sidecar_id signing_key heartbeat_s certificate"
+    "signature increments digest issuer code message sidecar_id signing_key heartbeat_s certificate"
 )
 keys = st.sampled_from(KEYS.split())
-kinds = st.sampled_from(["hello", "ack", "nack", "ping", "welcome", "refuse", "snapshot"])
+kinds = st.sampled_from(["hello", "ack", "nack", "ping", "welcome", "refuse", "snapshot", "increments", "refresh"])
 almost = st.builds(lambda kind, rest: rest | {"type": kind}, kinds, st.dictionaries(keys, plain, max_size=11))
 
 

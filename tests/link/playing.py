@@ -14,6 +14,7 @@ from sidecar.contract.messages import (
     MAX_FRAME_TO_CONTROL,
     Ack,
     Hello,
+    Increments,
     Nack,
     Push,
     ToControl,
@@ -80,10 +81,19 @@ class Control:
         await self.say(Welcome(**(facts | changes)))
         return hello
 
-    async def push(self, version: int, sealed: Sealed | None = None) -> Ack | Nack:
+    async def push(self, version: int, sealed: Sealed | None = None, increments: tuple[Sealed, ...] = ()) -> Ack | Nack:
         """Push, and what is answered."""
         self._nonce += 1
-        await self.say(Push(self._nonce, version, sealed or self.core.sealed(version)))
+        return await self.answer(Push(self._nonce, version, sealed or self.core.sealed(version), increments))
+
+    async def revoke(self, version: int, *increments: Sealed) -> Ack | Nack:
+        """Push increments, and what is answered."""
+        self._nonce += 1
+        return await self.answer(Increments(self._nonce, version, increments))
+
+    async def answer(self, push: Push | Increments) -> Ack | Nack:
+        """To a push."""
+        await self.say(push)
         answer = await self.hear()
         assert isinstance(answer, Ack | Nack)
         assert answer.nonce == self._nonce
@@ -98,6 +108,7 @@ class Sidecar:
         self.applied: list[tuple[int, str]] = []
         self.said: list[LinkStatus] = []
         self.dialled: list[tuple[float, str]] = []
+        self.snapshot: Snapshot | None = None
         self.compile: Callable[[Snapshot], None] = lambda _: None
         self.state = StateDir(path, "orders")
         self._send, self._receive = trio.open_memory_channel[trio.abc.Stream](1)
@@ -105,7 +116,7 @@ class Sidecar:
         self.link = Link(
             LinkSettings("orders", control, "orders-1", "sidegate/test", token),
             self.state,
-            self._apply,
+            self._compile,
             now=lambda: self.now,
             rng=Random(7),
             on_status=self.said.append,
@@ -113,9 +124,14 @@ class Sidecar:
             blocking=in_place,
         )
 
-    def _apply(self, snapshot: Snapshot, _sealed: Sealed, source: str) -> None:
+    def _compile(self, snapshot: Snapshot, source: str) -> Callable[[], None]:
         self.compile(snapshot)
-        self.applied.append((snapshot.version, source))
+
+        def swap() -> None:
+            self.applied.append((snapshot.version, source))
+            self.snapshot = snapshot
+
+        return swap
 
     async def _dial(self, address: str, _context: object) -> trio.abc.Stream:
         self.dialled.append((trio.current_time(), address))

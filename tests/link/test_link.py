@@ -19,7 +19,7 @@ from sidecar.link import Link, LinkSettings, StateDir
 from tests.control.distribution.memory_core import MemoryCore
 from tests.control.distribution.talking import csr
 
-from .playing import Control, Sidecar
+from .playing import NOW, Control, Sidecar
 
 Scene = Callable[[Control], Awaitable[None]]
 
@@ -36,6 +36,11 @@ async def play(sidecar: Sidecar, *scenes: Scene) -> None:
         nursery.cancel_scope.cancel()
 
 
+def in_force(control: Control, nonce: int, version: int) -> Ack:
+    """The answer to a snapshot that was taken."""
+    return Ack(nonce, version, control.core.sealed(version).digest)
+
+
 async def member(control: Control) -> None:
     """Welcomes, and no more."""
     await control.welcome()
@@ -50,7 +55,7 @@ async def test_a_first_connection_joins_and_pins(sidecar: Sidecar, core: MemoryC
         assert hello.join is not None
         assert hello.csr is not None
         assert hello.in_use is None
-        assert await control.push(1) == Ack(1, 1)
+        assert await control.push(1) == in_force(control, 1, 1)
 
     await play(sidecar, scene)
     identity = sidecar.state.load_identity()
@@ -81,9 +86,9 @@ async def test_an_acknowledged_snapshot_is_on_disk(sidecar: Sidecar, core: Memor
     async def scene(control: Control) -> None:
         await control.welcome()
         await control.push(2)
-        loaded = sidecar.state.load_last_good(core.signing_public_key)
+        loaded = sidecar.state.load_last_good(core.signing_public_key, NOW)
         assert loaded is not None
-        assert loaded[0].version == 2
+        assert loaded.snapshot.version == 2
 
     await play(sidecar, scene)
 
@@ -123,7 +128,7 @@ async def test_a_snapshot_that_may_not_be_applied_is_refused_and_disturbs_nothin
         answer = await control.push(version, make(control.core))
         assert isinstance(answer, Nack)
         assert (answer.in_use, answer.reason.split(":")[0]) == (5, reason)
-        assert await control.push(8) == Ack(3, 8)
+        assert await control.push(8) == in_force(control, 3, 8)
 
     await play(sidecar, scene)
     assert sidecar.applied == [(5, "push"), (8, "push")]
@@ -135,7 +140,7 @@ async def test_the_same_snapshot_again_is_acknowledged_without_compiling(sidecar
     async def scene(control: Control) -> None:
         await control.welcome()
         await control.push(5)
-        assert await control.push(5) == Ack(2, 5)
+        assert await control.push(5) == in_force(control, 2, 5)
 
     await play(sidecar, scene)
     assert sidecar.applied == [(5, "push")]
@@ -159,7 +164,7 @@ async def test_a_snapshot_that_does_not_compile_is_refused(sidecar: Sidecar, err
         answer = await control.push(6)
         assert isinstance(answer, Nack)
         assert (answer.in_use, answer.reason.split(":")[0]) == (5, reason)
-        assert await control.push(7) == Ack(3, 7)
+        assert await control.push(7) == in_force(control, 3, 7)
 
     await play(sidecar, scene)
 
@@ -172,7 +177,7 @@ async def test_a_disk_that_fails_does_not_hold_back_a_policy(
     async def scene(control: Control) -> None:
         await control.welcome()
         (sidecar.state.path / "last-good").mkdir()  # nothing can be renamed onto it
-        assert await control.push(1) == Ack(1, 1)
+        assert await control.push(1) == in_force(control, 1, 1)
 
     await play(sidecar, scene)
     assert "last_good_not_written" in caplog.text
@@ -368,7 +373,7 @@ async def test_a_token_of_another_control_means_joining_anew(
     async def joins(control: Control) -> None:
         hello = await control.welcome()
         assert hello.join is not None
-        assert await control.push(1) == Ack(1, 1)
+        assert await control.push(1) == in_force(control, 1, 1)
 
     await play(moved, joins)
 
@@ -385,12 +390,12 @@ def test_an_address_that_is_none_is_refused_at_once(tmp_path: Path, address: str
     """Before anything is dialled."""
     settings = LinkSettings("orders", (address,), "i", "a")
     with pytest.raises(ContractError):
-        Link(settings, StateDir(tmp_path, "orders"), lambda *_: None, now=lambda: 0.0, rng=Random())
+        Link(settings, StateDir(tmp_path, "orders"), lambda *_: lambda: None, now=lambda: 0.0, rng=Random())
 
 
 def test_a_join_token_for_another_service_is_refused_at_once(tmp_path: Path, core: MemoryCore) -> None:
     """A sidecar never joins as something it is not."""
     settings = LinkSettings("stock", ("c:1",), "i", "a", core.token("orders"))
     with pytest.raises(ContractError) as caught:
-        Link(settings, StateDir(tmp_path, "stock"), lambda *_: None, now=lambda: 0.0, rng=Random())
+        Link(settings, StateDir(tmp_path, "stock"), lambda *_: lambda: None, now=lambda: 0.0, rng=Random())
     assert caught.value.code == "bad_join_token"

@@ -8,7 +8,7 @@ from trio.testing import MockClock, memory_stream_pair
 
 from sidecar.contract.envelope import Sealed
 from sidecar.contract.framing import FrameBuffer
-from sidecar.contract.messages import Ping, Push, Refuse, ToSidecar, Welcome
+from sidecar.contract.messages import Increments, Ping, Push, Refuse, ToSidecar, Welcome
 from sidecar.contract.strict import ContractError
 from sidecar.link.backoff import Backoff
 from sidecar.link.conversation import TRANSITIONS, State, after
@@ -19,6 +19,7 @@ EXAMPLES: tuple[ToSidecar, ...] = (
     Welcome("s", b"k", 10),
     Refuse("c", "m"),
     Push(1, 1, Sealed(b"p", b"s", "k")),
+    Increments(1, 2, (Sealed(b"p", b"s", "k"),)),
     Ping(1),
 )
 

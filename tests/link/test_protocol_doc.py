@@ -7,13 +7,30 @@ import pytest
 
 from control.distribution import Limits
 from control.distribution import conversation as control_role
+from control.distribution import refreshes as control_refreshes
 from control.distribution.registry import MAX_PER_SIDECAR
 from sidecar.contract import messages
 from sidecar.contract.envelope import Sealed
-from sidecar.contract.messages import Ack, Hello, InUse, Join, Nack, Ping, Push, Refuse, ToControl, ToSidecar, Welcome
+from sidecar.contract.increment import MAX_CHAIN, MAX_CHAIN_BYTES
+from sidecar.contract.messages import (
+    Ack,
+    Hello,
+    Increments,
+    InUse,
+    Join,
+    Nack,
+    Ping,
+    Push,
+    Refresh,
+    Refuse,
+    ToControl,
+    ToSidecar,
+    Welcome,
+)
 from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES
 from sidecar.contract.strict import unpack
 from sidecar.link import conversation as sidecar_role
+from sidecar.link import refreshes as sidecar_refreshes
 from sidecar.link.dial import CONNECT_TIMEOUT_S
 from sidecar.link.membership import REJOIN
 
@@ -21,11 +38,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 SEALED = Sealed(b"p", b"s", "k")
 EXAMPLES: tuple[ToControl | ToSidecar, ...] = (
     Hello("s", "i", "a", (), Join("t", b"s"), b"c", InUse(1, b"d"), "k"),
-    Ack(1, 1),
+    Ack(1, 1, b"d"),
     Nack(1, 1, 0, "r"),
     Welcome("s", b"k", 10, b"c"),
     Refuse("c", "m"),
-    Push(1, 1, SEALED),
+    Push(1, 1, SEALED, (SEALED,)),
+    Increments(1, 2, (SEALED,)),
+    Refresh("i"),
     Ping(1),
 )
 
@@ -75,13 +94,17 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     limits, text = Limits(), section("## Limits")
     for expected in (
         f"a frame to control, body | {messages.MAX_FRAME_TO_CONTROL // 1024} KiB",
+        f"a frame to a sidecar, body | {messages.MAX_FRAME_TO_SIDECAR // 1024**2} MiB",
+        f"increments after a snapshot | {MAX_CHAIN}, or {MAX_CHAIN_BYTES // 1024} KiB",
+        f"a request to refresh | one for an issuer in {sidecar_refreshes.EVERY_S:g} s",
+        f"of one connection | {control_refreshes.MAX_PER_SESSION} in {control_refreshes.EVERY_S:g} s",
         f"a snapshot | {MAX_SNAPSHOT_BYTES // 1024**2} MiB",
         f"connecting (TCP or unix) | {CONNECT_TIMEOUT_S:g} s",
         f"TLS handshake, either end | {limits.handshake_timeout_s:g} s",
         f"hello, whole, after TLS | {limits.hello_timeout_s:g} s",
         f"heartbeat | {limits.pace.heartbeat_s} s",
         f"one write | {limits.pace.write_timeout_s:g} s",
-        f"snapshots without an answer | {control_role.MAX_UNANSWERED}",
+        f"pushes without an answer | {control_role.MAX_UNANSWERED}",
         f"without a hello yet | {limits.unauthenticated}; when full, one that kept silent for {limits.fair_s:g} s",
         f"connections in all | {limits.connections:,}",
         f"connections of one sidecar | {MAX_PER_SIDECAR}",

@@ -9,12 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sidecar.contract.envelope import encode_sealed, seal
+from sidecar.contract.increment import Chain
 from sidecar.contract.messages import Join
 from sidecar.contract.snapshot import Snapshot, encode
 from sidecar.contract.strict import ContractError
 from sidecar.link import StateDir
 from sidecar.link.identity import Identity, checked, encode_identity, new_private_key, signing_request
 from tests.control.distribution.memory_core import SECRET, MemoryCore
+
+from .playing import NOW
 
 
 @pytest.fixture
@@ -23,6 +26,11 @@ def state(tmp_path: Path) -> StateDir:
     state = StateDir(tmp_path / "state", "orders")
     state.prepare()
     return state
+
+
+def alone(core: MemoryCore, version: int) -> Chain:
+    """A snapshot, and nothing after it."""
+    return Chain.begin(version, core.sealed(version))
 
 
 def an_identity(core: MemoryCore, service: str = "orders") -> Identity:
@@ -45,15 +53,16 @@ def test_what_is_kept_comes_back_and_nobody_else_can_read_it(state: StateDir, co
     try:
         identity, sealed = an_identity(core), core.sealed(3)
         state.save_identity(identity)
-        state.save_last_good(sealed)
+        state.save_last_good(Chain.begin(3, sealed))
     finally:
         os.umask(old)
     assert state.load_identity() == identity
-    loaded = state.load_last_good(identity.signing_key)
+    loaded = state.load_last_good(identity.signing_key, NOW)
     assert loaded is not None
-    assert (loaded[0].version, loaded[1]) == (3, sealed)
+    assert (loaded.snapshot.version, loaded.chain.snapshot) == (3, sealed)
     assert mode(state.path) == 0o700
-    assert {file.name: mode(file) for file in state.path.iterdir()} == {"identity": 0o600, "last-good": 0o600}
+    modes = {file.name: mode(file) for file in state.path.iterdir()}
+    assert modes == dict.fromkeys(("identity", "last-good", "increments"), 0o600)
 
 
 def test_an_open_directory_is_closed(tmp_path: Path) -> None:
@@ -71,15 +80,15 @@ def test_an_open_directory_is_closed(tmp_path: Path) -> None:
 
 def test_the_slower_worker_does_not_bring_back_an_old_snapshot(state: StateDir, core: MemoryCore) -> None:
     """Several workers keep what they enforce in one file: the newest stays, whoever writes last."""
-    old, new = core.sealed(3), core.sealed(4)
+    old, new = alone(core, 3), alone(core, 4)
     state.save_last_good(new)
     state.save_last_good(old)
-    kept = state.load_last_good(core.signing_public_key)
+    kept = state.load_last_good(core.signing_public_key, NOW)
     assert kept is not None
-    assert kept[0].version == 4
+    assert kept.snapshot.version == 4
     state.set_aside("last-good", ContractError("other_control", "joined anew"))
     state.save_last_good(old)
-    assert state.load_last_good(core.signing_public_key) is not None
+    assert state.load_last_good(core.signing_public_key, NOW) is not None
 
 
 def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
@@ -95,7 +104,7 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
 def test_nothing_is_there_at_first(state: StateDir, core: MemoryCore) -> None:
     """None, and no error."""
     assert state.load_identity() is None
-    assert state.load_last_good(core.signing_public_key) is None
+    assert state.load_last_good(core.signing_public_key, NOW) is None
 
 
 @pytest.mark.parametrize("kind", ["garbage", "truncated", "flipped", "other key", "other service", "empty", "huge"])
@@ -115,7 +124,7 @@ def test_a_last_good_that_cannot_be_trusted_is_moved_aside(
         "huge": b"\0" * (17 * 1024 * 1024),
     }[kind]
     (state.path / "last-good").write_bytes(data)
-    assert state.load_last_good(core.signing_public_key) is None
+    assert state.load_last_good(core.signing_public_key, NOW) is None
     assert not (state.path / "last-good").exists()
     assert (state.path / "last-good.refused").exists()
     assert "state_refused" in caplog.text
@@ -159,9 +168,9 @@ def test_a_planted_file_is_moved_aside(
     """A link, a FIFO without a writer (reading it would never end) and a file that all may write are not ours."""
     identity = an_identity(core)
     state.save_identity(identity)
-    state.save_last_good(core.sealed(3))
+    state.save_last_good(alone(core, 3))
     plant(state.path / name)
-    found = state.load_identity() if name == "identity" else state.load_last_good(identity.signing_key)
+    found = state.load_identity() if name == "identity" else state.load_last_good(identity.signing_key, NOW)
     assert found is None
     assert not os.path.lexists(state.path / name)
     assert os.path.lexists(state.path / f"{name}.refused")
@@ -169,13 +178,13 @@ def test_a_planted_file_is_moved_aside(
 
 def test_a_write_that_fails_leaves_the_old_file_whole(state: StateDir, core: MemoryCore) -> None:
     """Here the directory allows no new file, as on a disk that is full."""
-    state.save_last_good(core.sealed(3))
+    state.save_last_good(alone(core, 3))
     broken = StateDir(state.path / "last-good", "orders")  # a file is no directory
     with pytest.raises(OSError, match="Not a directory"):
-        broken.save_last_good(core.sealed(4))
-    loaded = state.load_last_good(core.signing_public_key)
+        broken.save_last_good(alone(core, 4))
+    loaded = state.load_last_good(core.signing_public_key, NOW)
     assert loaded is not None
-    assert loaded[0].version == 3
+    assert loaded.snapshot.version == 3
 
 
 def test_a_key_file_for_tls_is_gone_after_use(state: StateDir) -> None:

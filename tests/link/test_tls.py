@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -55,8 +55,8 @@ class Running:
     def link(self, address: str, token: JoinToken | None) -> Link:
         """A link that runs."""
 
-        def apply(snapshot: Snapshot, *_: object) -> None:
-            self.applied.append(snapshot.version)
+        def compile_(snapshot: Snapshot, _source: str) -> Callable[[], None]:
+            return partial(self.applied.append, snapshot.version)
 
         def on_status(status: LinkStatus) -> None:
             self.status = status
@@ -65,7 +65,7 @@ class Running:
 
         settings = LinkSettings("orders", (address,), "orders-1", "sidegate/test", token)
         state = StateDir(self.path / "state", "orders")
-        link = Link(settings, state, apply, now=time.time, rng=Random(1), on_status=on_status)
+        link = Link(settings, state, compile_, now=time.time, rng=Random(1), on_status=on_status)
         self.nursery.start_soon(link.run)
         return link
 

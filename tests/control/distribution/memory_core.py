@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from control.errors import Denied
-from sidecar.contract.envelope import Sealed, seal
+from sidecar.contract.envelope import INCREMENT, Sealed, seal
+from sidecar.contract.increment import Chain, Increment, encode_increment
 from sidecar.contract.join import JoinToken
 from sidecar.contract.messages import CONTROL_NAME, Join
-from sidecar.contract.snapshot import Route, Snapshot, encode
+from sidecar.contract.snapshot import Revocation, Route, Snapshot, encode
 
 SECRET = b"s" * 32
 
@@ -53,7 +54,10 @@ class MemoryCore:
         self.ca_der = self._ca.public_bytes(Encoding.DER)
         self.rows: dict[str, Row] = {}
         self.snapshots: dict[str, Sealed] = {}
+        self.chains: dict[str, Chain] = {}
+        self.refreshes: list[tuple[str, str]] = []
         self.broken = False
+        self.unwell: set[str] = set()
         self._listeners: list[Callable[[int], None]] = []
 
     @property
@@ -69,6 +73,22 @@ class MemoryCore:
         """A new version, told to whoever listens."""
         for service in services or ("orders",):
             self.snapshots[service] = self.sealed(version, service, routes)
+        self.chains |= {name: Chain.begin(version, self.snapshots[name]) for name in services or ("orders",)}
+        self._tell(version)
+
+    def publish_revocations(self, version: int, *revocations: Revocation) -> Sealed:
+        """A new version that is an increment, told to whoever listens; ``version`` follows on what is there."""
+        sealed = self.increment(version, *revocations)
+        self.chains = {name: chain.plus((sealed,)) for name, chain in self.chains.items()}
+        self._tell(version)
+        return sealed
+
+    def increment(self, version: int, *revocations: Revocation, base: int = 0, domain: str = "shop.test") -> Sealed:
+        """An increment, signed."""
+        made = Increment(domain, base or version - 1, version, 1, revocations)
+        return seal(encode_increment(made), self.signing, INCREMENT)
+
+    def _tell(self, version: int) -> None:
         for listener in tuple(self._listeners):
             listener(version)
 
@@ -139,11 +159,25 @@ class MemoryCore:
         """All."""
         return list(self.rows.values())
 
-    def sealed_for(self, service: str) -> Sealed | None:
+    def chain_for(self, service: str) -> Chain | None:
         """The newest; an error while ``broken``, like a database that is away."""
+        if self.broken or service in self.unwell:
+            raise RuntimeError("the database is away")
+        return self.chains.get(service)
+
+    def increments_after(self, version: int) -> tuple[Sealed, ...] | None:
+        """As far as the chains go; all have the same increments."""
         if self.broken:
             raise RuntimeError("the database is away")
-        return self.snapshots.get(service)
+        for chain in self.chains.values():
+            for place in chain.places:
+                if place.version == version:
+                    return chain.after(place)
+        return None
+
+    def refresh_requested(self, issuer: str, service: str) -> None:
+        """Note it."""
+        self.refreshes.append((issuer, service))
 
     def subscribe(self, callback: Callable[[int], None]) -> Callable[[], None]:
         """Be told."""

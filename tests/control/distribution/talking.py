@@ -15,10 +15,12 @@ from control.distribution import Limits, PushServer
 from control.distribution.session import Pace
 from control.distribution.threads import T, Threads, Ts
 from sidecar.contract.framing import FrameBuffer
+from sidecar.contract.increment import Chain
 from sidecar.contract.messages import (
     MAX_FRAME_TO_SIDECAR,
     Ack,
     Hello,
+    Increments,
     Join,
     Nack,
     Ping,
@@ -66,6 +68,7 @@ class Peer:
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self._buffer, self._bodies = FrameBuffer(MAX_FRAME_TO_SIDECAR), list[bytes]()
+        self._chain: Chain | None = None
 
     async def say(self, message: ToControl) -> None:
         """Send a message."""
@@ -93,6 +96,15 @@ class Peer:
             assert isinstance(message, Ping), message
             await self.say(message)
 
+    async def hear_increments(self) -> Increments:
+        """The next increments; pings are echoed on the way."""
+        while True:
+            message = await self.hear()
+            if isinstance(message, Increments):
+                return message
+            assert isinstance(message, Ping), message
+            await self.say(message)
+
     async def enter(self, hello: Hello | None = None) -> Welcome:
         """Hello and welcome."""
         await self.say(hello or joining())
@@ -100,11 +112,21 @@ class Peer:
         assert isinstance(welcome, Welcome), welcome
         return welcome
 
-    async def ack(self, push: Push) -> None:
+    async def ack(self, push: Push | Increments) -> None:
         """In force."""
-        await self.say(Ack(push.nonce, push.version))
+        await self.say(Ack(push.nonce, push.version, self.chain_of(push).in_use.digest))
 
-    async def nack(self, push: Push, reason: str, in_use: int = 0) -> None:
+    def chain_of(self, push: Push | Increments) -> Chain:
+        """What is in force once ``push`` is."""
+        if isinstance(push, Push):
+            self._chain = Chain.begin(push.version - len(push.increments), push.sealed, push.increments)
+        else:
+            assert self._chain is not None
+            self._chain = self._chain.plus(push.increments)
+        assert self._chain.in_use.version == push.version
+        return self._chain
+
+    async def nack(self, push: Push | Increments, reason: str, in_use: int = 0) -> None:
         """Refused."""
         await self.say(Nack(push.nonce, push.version, in_use, reason))
 

@@ -12,16 +12,18 @@ from sidecar.contract.messages import (
     Nack,
     Ping,
     Push,
+    Refresh,
     ToControl,
     ToSidecar,
     decode_to_sidecar,
     frame,
+    without_nonce,
 )
 from sidecar.contract.strict import ContractError
 
-SEALED = Sealed(b"p", b"s", "k")
+PACKED = without_nonce(Push(0, 7, Sealed(b"p", b"s", "k")))
 HELLO = Hello("orders", "i", "a", ())
-EXAMPLES: tuple[ToControl, ...] = (HELLO, Ack(1, 1), Nack(1, 1, 0, "no"), Ping(1))
+EXAMPLES: tuple[ToControl, ...] = (HELLO, Ack(1, 1, b"d"), Nack(1, 1, 0, "no"), Refresh("auth0"), Ping(1))
 
 
 def body(message: ToControl | ToSidecar) -> bytes:
@@ -33,7 +35,7 @@ def live() -> Conversation:
     """A conversation after the hello, in which one snapshot and one ping are out."""
     talk = Conversation()
     talk.receive(body(HELLO))
-    talk.push(1, SEALED)
+    talk.push(1, PACKED)
     talk.ping()
     return talk
 
@@ -57,9 +59,9 @@ def test_every_pair_of_state_and_message_is_in_the_table_or_ends_the_connection(
 def test_only_the_answer_to_the_last_push_counts() -> None:
     """A stale answer is a sign of life and settles nothing."""
     talk = live()
-    talk.push(2, SEALED)
-    assert talk.receive(body(Ack(1, 1))) is None
-    assert talk.receive(body(Ack(2, 2))) == Ack(2, 2)
+    talk.push(2, PACKED)
+    assert talk.receive(body(Ack(1, 1, b"d"))) is None
+    assert talk.receive(body(Ack(2, 2, b"d"))) == Ack(2, 2, b"d")
 
 
 def test_nonces_count_up_within_a_connection() -> None:
@@ -67,7 +69,7 @@ def test_nonces_count_up_within_a_connection() -> None:
     talk = Conversation()
     nonces = []
     for _ in range(3):
-        (pushed,) = FrameBuffer(1000).feed(talk.push(7, SEALED))
+        (pushed,) = FrameBuffer(1000).feed(talk.push(7, PACKED))
         message = decode_to_sidecar(pushed)
         assert isinstance(message, Push)
         nonces.append(message.nonce)
@@ -76,7 +78,7 @@ def test_nonces_count_up_within_a_connection() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [Ack(2, 1), Ack(1, 2), Nack(3, 1, 0, "no"), Nack(1, 1, 9, "in use: never sent"), Ping(2), Ping(0)],
+    [Ack(2, 1, b"d"), Ack(1, 2, b"d"), Nack(3, 1, 0, "no"), Nack(1, 1, 9, "in use: never sent"), Ping(2), Ping(0)],
     ids=["nonce not sent", "another version", "nack of nothing", "a version not sent", "ping not sent", "ping 0"],
 )
 def test_what_answers_nothing_ends_the_connection(answer: ToControl) -> None:
@@ -86,7 +88,7 @@ def test_what_answers_nothing_ends_the_connection(answer: ToControl) -> None:
     assert caught.value.code == "unsolicited"
 
 
-@pytest.mark.parametrize("answer", [Ack(1, 1), Nack(1, 1, 0, "no"), Ping(1)], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("answer", [Ack(1, 1, b"d"), Nack(1, 1, 0, "no"), Ping(1)], ids=lambda m: type(m).__name__)
 def test_an_answer_given_twice_ends_the_connection(answer: ToControl) -> None:
     """Each question is answered once."""
     talk = live()
@@ -99,7 +101,7 @@ def test_a_nack_may_name_the_version_of_the_hello() -> None:
     """It goes on with what it came with."""
     talk = Conversation()
     talk.receive(body(Hello("orders", "i", "a", (), in_use=InUse(41, b"d"))))
-    talk.push(40, SEALED)
+    talk.push(40, PACKED)
     assert talk.receive(body(Nack(1, 40, 41, "older"))) == Nack(1, 40, 41, "older")
 
 
@@ -107,7 +109,7 @@ def test_a_sidecar_that_answers_no_push_is_stuck() -> None:
     """What is remembered of one connection has a bound."""
     talk = Conversation()
     for version in range(1, MAX_UNANSWERED + 1):
-        talk.push(version, SEALED)
+        talk.push(version, PACKED)
     with pytest.raises(ContractError) as caught:
-        talk.push(99, SEALED)
+        talk.push(99, PACKED)
     assert caught.value.code == "stuck"

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -161,12 +162,12 @@ def test_a_revoked_sidecar_is_out_and_listeners_hear_of_it(subject: Subject) -> 
 def test_a_change_is_told_after_it_can_be_read(subject: Subject) -> None:
     """Signed by the one key, for the service that was asked for; nothing before there is a policy."""
     core, seen = subject.core, list[tuple[int, int]]()
-    assert core.sealed_for("orders") is None
+    assert core.chain_for("orders") is None
 
     def look(version: int) -> None:
-        sealed = core.sealed_for("orders")
-        assert sealed is not None
-        snapshot = decode(open_sealed(sealed, core.signing_public_key))
+        chain = core.chain_for("orders")
+        assert chain is not None
+        snapshot = decode(open_sealed(chain.snapshot, core.signing_public_key))
         assert snapshot.service == "orders"
         seen.append((version, snapshot.version))
 
@@ -192,7 +193,7 @@ async def test_a_change_in_the_real_mesh_reaches_a_real_sidecar(tmp_path: Path) 
         link = Link(
             LinkSettings("orders", (address,), "orders-1", "sidegate/test", token),
             StateDir(tmp_path / "state", "orders"),
-            lambda snapshot, *_: applied.append(snapshot.version),
+            lambda snapshot, _source: partial(applied.append, snapshot.version),
             now=time.time,
             rng=Random(1),
             on_status=lambda status: connected.set() if status.state == "connected" else None,

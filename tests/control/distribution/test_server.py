@@ -67,7 +67,7 @@ async def test_a_session_ends_with_its_certificate(autojump_clock: MockClock) ->
     [
         (HELLO, "unauthenticated"),
         (replace(joining(), csr=None), "bad_csr"),
-        (replace(joining(), protocol=2), "protocol"),
+        (replace(joining(), protocol=1), "protocol"),
         (replace(joining(), service="or\x1b[2Jders"), "malformed"),
         (replace(joining(), instance="i" * 201), "malformed"),
         (replace(joining(), capabilities=("c",) * 65), "malformed"),

@@ -75,7 +75,7 @@ def test_a_sidecar_joins_and_is_known_again(rig: Rig) -> None:
 def test_a_sidecar_may_join_before_there_is_a_policy(rig: Rig) -> None:
     """In any order; there is nothing to push to it yet."""
     assert rig.join().sidecar.service == "orders"
-    assert rig.mesh.sealed_for("orders") is None
+    assert rig.mesh.chain_for("orders") is None
 
 
 def test_a_join_token_is_good_for_its_number_of_joins(rig: Rig) -> None:

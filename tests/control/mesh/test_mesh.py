@@ -13,6 +13,7 @@ from control.errors import Conflict, Invalid, NotFound
 from control.mesh import Mesh, open_mesh
 from control.policy import PolicyErrors
 from sidecar.contract.envelope import open_sealed
+from sidecar.contract.increment import extended, open_increments
 from sidecar.contract.snapshot import Snapshot, decode
 
 POLICY = """
@@ -57,9 +58,9 @@ class Rig:
 
     def snapshot(self, service: str = "orders") -> Snapshot:
         """What that service's sidecar would get, its signature checked."""
-        sealed = self.mesh.sealed_for(service)
-        assert sealed is not None
-        return decode(open_sealed(sealed, self.mesh.signing_public_key))
+        chain, key = self.mesh.chain_for(service), self.mesh.signing_public_key
+        assert chain is not None
+        return extended(decode(open_sealed(chain.snapshot, key)), open_increments(chain.increments, key), self.now)
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 def test_nothing_is_pushed_before_a_policy(rig: Rig) -> None:
     """No version, no snapshot, nothing to explain."""
     assert rig.mesh.current() is None
-    assert rig.mesh.sealed_for("orders") is None
+    assert rig.mesh.chain_for("orders") is None
     with pytest.raises(NotFound):
         rig.mesh.policy()
     with pytest.raises(NotFound):
@@ -176,10 +177,10 @@ def test_a_restart_serves_the_very_same_bytes(rig: Rig) -> None:
     """And makes no version, however much later it is."""
     rig.push()
     rig.mesh.revoke("jti", "abc", "ann")
-    kept = [rig.mesh.sealed_for(name) for name in ("orders", "stock", "new")]
+    kept = [rig.mesh.chain_for(name) for name in ("orders", "stock", "new")]
     rig.now += 400 * 86_400
     rig.restart()
-    assert [rig.mesh.sealed_for(name) for name in ("orders", "stock", "new")] == kept
+    assert [rig.mesh.chain_for(name) for name in ("orders", "stock", "new")] == kept
     assert len(rig.mesh.history()) == 2
 
 
@@ -215,10 +216,10 @@ def test_a_lost_secret_does_not_block_a_revocation(rig: Rig) -> None:
 def test_a_restart_without_the_secret_takes_nothing_away(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     """The stored snapshots stay in force, and the log says why."""
     rig.push()
-    kept = rig.mesh.sealed_for("orders")
+    kept = rig.mesh.chain_for("orders")
     rig.environ.clear()
     rig.restart()
-    assert rig.mesh.sealed_for("orders") == kept
+    assert rig.mesh.chain_for("orders") == kept
     assert "PARTNER" in caplog.text
     assert SECRET not in caplog.text
 
