@@ -1,6 +1,7 @@
 """The built-in issuer: who may have a token, and what the token says.
 
 ``applications``    clients of the token endpoint, and their secrets
+``api_keys``        keys that are shown as they are: an id, a secret of which the hash is kept
 ``operators``       people and programs who administer, and their tokens
 ``credentials``     making a secret, keeping only its hash, comparing
 ``access_tokens``   what a token says: scopes, audience, times (RFC 9068, RFC 8707)

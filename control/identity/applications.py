@@ -7,7 +7,7 @@ that a change counts from the next token on; tokens already out are a matter of 
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
@@ -51,11 +51,19 @@ class ApplicationChanges(TypedDict, total=False):
     active: bool
 
 
+Changed = Callable[[str, Collection[str]], None]
+"""Told after a change: who made it, and the names that the applications have and had."""
+
+
+def _nobody_is_told(_actor: str, _names: Collection[str]) -> None:
+    return None
+
+
 class Applications:
     """The applications in the store. Thread-safe. ``key`` is an application's name, id or client_id."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Callable[[], float], changed: Changed = _nobody_is_told) -> None:
+        self._database, self._clock, self._changed = database, clock, changed
 
     def create(
         self, name: str, actor: str, *, scopes: Sequence[str] = (), services: Sequence[str] | None = None
@@ -68,14 +76,16 @@ class Applications:
                 client_id=_new_client_id(name),
                 name=_free_name(session, name),
                 secret_hash=hash_of(secret),
-                scopes=_scopes(scopes),
+                scopes=checked_scopes(scopes),
                 services=_services(services),
                 active=True,
                 created_at=int(now),
             )
             session.add(row)
             record(session, now, actor, "application.create", row.name, client_id=row.client_id, scopes=row.scopes)
-            return _value(row), secret
+            made = _value(row)
+        self._changed(actor, {made.name})
+        return made, secret
 
     def list(self) -> "list[Application]":
         """All of them, by name."""
@@ -104,16 +114,19 @@ class Applications:
         """Change what is named in ``changes``."""
         with self._database.write() as session:
             row = _find(session, key)
+            before = row.name
             if "name" in changes and changes["name"] != row.name:
                 row.name = _free_name(session, changes["name"])
             if "scopes" in changes:
-                row.scopes = _scopes(changes["scopes"])
+                row.scopes = checked_scopes(changes["scopes"])
             if "services" in changes:
                 row.services = _services(changes["services"])
             row.active = changes.get("active", row.active)
             said = {name: _plain(value) for name, value in changes.items()}
             record(session, self._clock(), actor, "application.update", row.name, **said)
-            return _value(row)
+            now = _value(row)
+        self._changed(actor, {before, now.name})
+        return now
 
     def rotate_secret(self, key: str, actor: str) -> tuple[Application, str]:
         """A new secret; the old one is worth nothing from now on."""
@@ -129,7 +142,9 @@ class Applications:
         with self._database.write() as session:
             row = _find(session, key)
             session.delete(row)
-            record(session, self._clock(), actor, "application.remove", row.name, client_id=row.client_id)
+            name = row.name
+            record(session, self._clock(), actor, "application.remove", name, client_id=row.client_id)
+        self._changed(actor, {name})
 
     def authenticate(self, client_id: str, secret: str) -> Application | None:
         """The active application whose id and secret these are. An unknown id takes as long as a wrong secret."""
@@ -166,7 +181,8 @@ def _new_client_id(name: str) -> str:
     return f"{readable or 'app'}-{secrets.token_hex(6)}"
 
 
-def _scopes(scopes: Sequence[str]) -> list[str]:
+def checked_scopes(scopes: Sequence[str]) -> list[str]:
+    """The scopes, each once; Invalid."""
     if len(scopes) > MAX_LIST or not all(_SCOPE.fullmatch(scope) for scope in scopes):
         raise Invalid(f"scopes are at most {MAX_LIST} words without spaces, quotes or backslashes")
     return list(dict.fromkeys(scopes))

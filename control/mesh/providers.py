@@ -1,0 +1,275 @@
+"""What is known of the outside providers that the policy names: their last good keys, and when each is due.
+
+A change of the keys that count is a version, pushed like any other; everything else (a try, a failure, a tag) is
+written down and nobody hears of it. Keys live through outages, restarts and rollbacks; a provider whose keys were never
+obtained has none, and its tokens alone are 503.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from control.authority import keyring
+from control.errors import Invalid, NotFound
+from control.issuers import schedule
+from control.issuers.held import DEFAULT_GRACE_S, HeldKey, merge, still_held, thumbprint
+from control.issuers.provider import Known, Learned, Provider
+from control.issuers.refresher import Wanted
+from control.policy import PolicyErrors
+from control.policy.model import PolicyIssuer
+from control.store.audit import record
+from control.store.tables import ProviderRow
+from sidecar.contract.snapshot import Jwk
+
+from .inputs import provider_of, providers_of
+from .ledger import SYSTEM, Ledger
+from .versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """A key as an operator sees it. ``leaves_at``: when it stops counting, if its provider publishes it no more."""
+
+    kid: str
+    kty: str
+    leaves_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerInfo:
+    """An issuer of the policy, and how fresh its keys are. Times are unix seconds; ``error`` is of the last try."""
+
+    name: str
+    issuer: str
+    keys_from: str
+    fetched: bool
+    keys_known: bool
+    keys: list[KeyView]
+    fetched_at: int | None = None
+    due_at: int | None = None
+    failures: int = 0
+    error: str = ""
+
+
+class Providers:
+    """A ``control.issuers.refresher.Book`` over the store. Thread-safe."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        issuer_url: str,
+        grace_s: int = DEFAULT_GRACE_S,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._ledger, self._issuer_url, self._grace_s, self._chance = ledger, issuer_url, grace_s, chance
+        self._asked: set[str] = set()
+        self._listeners: list[Callable[[], None]] = []
+
+    def wanted(self) -> Sequence[Wanted]:
+        """Every provider of the policy in force, and in how many seconds it is due."""
+        return list(self._wanted())
+
+    def _wanted(self) -> Iterator[Wanted]:
+        policy, now = self._ledger.policy_in_force(), self._ledger.clock()
+        with self._ledger.database.read() as session:
+            for provider in providers_of(policy):
+                row = session.get(ProviderRow, provider.source)
+                if row is None:
+                    yield Wanted(provider, 0.0, Known())
+                    continue
+                asked = provider.source in self._asked
+                due = schedule.due(now, row.due_at, row.tried_at, asked)
+                yield Wanted(provider, max(0.0, due - now), Known(row.jwks_url, row.etag))
+
+    def known(self, provider: Provider) -> Known | None:
+        """What is known of it, or None if its keys were never obtained."""
+        with self._ledger.database.read() as session:
+            row = session.get(ProviderRow, provider.source)
+            return None if row is None or row.fetched_at is None else Known(row.jwks_url, row.etag)
+
+    def learned(self, provider: Provider, learned: Learned) -> None:
+        """It has answered: keep what counts now, and push it if that is something else than before."""
+        now = self._ledger.clock()
+        self._asked.discard(provider.source)
+
+        def write(session: Session) -> None:
+            row = _row(session, provider.source)
+            row.keys = _plain(self._merged(row, learned, now))
+            row.jwks_url, row.etag = learned.known.jwks_url, learned.known.etag
+            row.fetched_at = row.tried_at = int(now)
+            row.due_at = schedule.after_success(now, learned.fresh_s, self._chance())
+            row.failures, row.error = 0, ""
+
+        with self._ledger.database.read() as session:
+            row = session.get(ProviderRow, provider.source)
+            before = () if row is None else _held(row)
+            after = self._merged(row, learned, now)
+        self._write(provider.source, before, after, write)
+
+    def failed(self, provider: Provider, why: str) -> None:
+        """It has not answered: its keys stay, and it is asked again, later each time."""
+        now = self._ledger.clock()
+        self._asked.discard(provider.source)
+        with self._ledger.database.write() as session:
+            row = _row(session, provider.source)
+            row.failures += 1
+            row.error, row.tried_at = why[:500], int(now)
+            row.due_at = schedule.after_failure(now, row.failures, self._chance())
+
+    def expire(self) -> float:
+        """Give up the keys whose grace is over. In how many seconds the next one is due."""
+        now, nearest = self._ledger.clock(), float(self._grace_s)
+        with self._ledger.database.read() as session:
+            sources = [provider.source for provider in providers_of(self._ledger.policy_in_force())]
+            rows = {source: _held(row) for source in sources if (row := session.get(ProviderRow, source)) is not None}
+        for source, before in rows.items():
+            after = still_held(before, now, self._grace_s)
+
+            def write(session: Session, source: str = source) -> None:
+                row = _row(session, source)
+                row.keys = _plain(still_held(_held(row), now, self._grace_s))
+
+            if after != before:
+                self._write(source, before, after, write)
+            nearest = min([nearest, *(key.gone_at + self._grace_s - now for key in after if key.gone_at is not None)])
+        return nearest
+
+    def on_news(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back, in any thread, when ``wanted`` may have changed. Returns what ends it."""
+        self._listeners.append(callback)
+        unsubscribe = self._ledger.subscribe(lambda _version: callback())
+
+        def end() -> None:
+            unsubscribe()
+            self._listeners.remove(callback)
+
+        return end
+
+    def asked_for(self, issuer: str, service: str) -> None:
+        """A sidecar of ``service`` has met a ``kid`` of that issuer which it does not know. Worth one look, soon; what
+        its policy does not name is ignored."""
+        policy = self._ledger.policy_in_force()
+        found = policy.service(service) if policy else None
+        named = policy.issuer(issuer) if policy and found and issuer in found.issuers else None
+        if named is not None and named.fetched and provider_of(named).source not in self._asked:
+            self._asked.add(provider_of(named).source)
+            for listener in tuple(self._listeners):
+                listener()
+
+    def revoke(self, issuer: str, kid: str, actor: str) -> Version:
+        """A key of a provider that others may have: it never counts again, whatever the provider publishes."""
+        source = provider_of(self.named(issuer)).source
+        with self._ledger.change("keys", actor, f"{issuer}: key {kid[:100]} revoked") as (session, version):
+            row = _row(session, source)
+            leaked = {thumbprint(key.jwk) for key in _held(row) if key.kid == kid}
+            if not leaked:
+                raise NotFound(f"the issuer {issuer[:100]!r} has no key {kid[:100]!r}")
+            row.revoked = sorted({*row.revoked, *leaked})
+            row.keys = _plain([key for key in _held(row) if thumbprint(key.jwk) not in leaked])
+            record(session, self._ledger.clock(), actor, "provider.key.revoke", kid[:200], issuer=issuer)
+        return version
+
+    def named(self, issuer: str) -> PolicyIssuer:
+        """The issuer of that name; NotFound, or Invalid if its keys are not fetched."""
+        policy = self._ledger.policy_in_force()
+        found = policy.issuer(issuer) if policy else None
+        if found is None:
+            raise NotFound(f"the policy in force has no issuer {issuer[:100]!r}")
+        if not found.fetched:
+            raise Invalid(f"the keys of {issuer!r} are not fetched: they come from {found.keys_source}")
+        return found
+
+    def infos(self) -> list[IssuerInfo]:
+        """Every issuer of the policy in force."""
+        policy = self._ledger.policy_in_force()
+        with self._ledger.database.read() as session:
+            return [self._info(session, issuer) for issuer in (policy.issuers if policy else ())]
+
+    def _info(self, session: Session, issuer: PolicyIssuer) -> IssuerInfo:
+        if issuer.outside is None:
+            keys = [KeyView(key["kid"], key["kty"]) for key in keyring.published(session)]
+            return IssuerInfo(issuer.name, self._issuer_url, issuer.keys_source, False, True, keys)
+        if not issuer.fetched:
+            keys = [KeyView(key.get("kid", ""), key["kty"]) for key in issuer.outside.keys]
+            return IssuerInfo(issuer.name, issuer.issuer, issuer.keys_source, False, True, keys)
+        row = session.get(ProviderRow, issuer.keys_from)
+        none = IssuerInfo(issuer.name, issuer.issuer, issuer.keys_source, True, False, [])
+        if row is None:
+            return none
+        held = [
+            KeyView(key.kid, key.jwk["kty"], None if key.gone_at is None else key.gone_at + self._grace_s)
+            for key in _held(row)
+        ]
+        return replace(
+            none,
+            keys_known=bool(held),
+            keys=held,
+            fetched_at=row.fetched_at,
+            due_at=row.due_at,
+            failures=row.failures,
+            error=row.error,
+        )
+
+    def _merged(self, row: ProviderRow | None, learned: Learned, now: float) -> tuple[HeldKey, ...]:
+        held = () if row is None else _held(row)
+        published = learned.keys
+        if published is None:
+            published = tuple(key.jwk for key in held if key.gone_at is None)
+        return merge(held, published, now, self._grace_s, () if row is None else row.revoked)
+
+    def _write(
+        self, source: str, before: Sequence[HeldKey], after: Sequence[HeldKey], write: Callable[[Session], None]
+    ) -> None:
+        """What changes which keys count is a version; if none can be made just now, it is part of the next one."""
+        policy = self._ledger.policy_in_force()
+        users = [issuer.name for issuer in (policy.issuers if policy else ()) if issuer.keys_from == source]
+        if users and _jwks(before) != _jwks(after):
+            note = f"{', '.join(users)}: {_difference(before, after)}"[:500]
+            try:
+                with self._ledger.change("keys", SYSTEM, note) as (session, _):
+                    write(session)
+            except PolicyErrors:
+                pass
+            else:
+                return
+        with self._ledger.database.write() as session:
+            write(session)
+
+
+def _difference(before: Sequence[HeldKey], after: Sequence[HeldKey]) -> str:
+    old, new = ({key.kid or "(no kid)" for key in keys} for keys in (before, after))
+    said = [f"+{kid[:60]}" for kid in sorted(new - old)] + [f"-{kid[:60]}" for kid in sorted(old - new)]
+    return "keys " + "".join(c if c.isprintable() else "?" for c in " ".join(said or ["replaced"]))
+
+
+def _row(session: Session, source: str) -> ProviderRow:
+    row = session.get(ProviderRow, source)
+    if row is None:
+        row = ProviderRow(
+            source=source,
+            jwks_url="",
+            etag="",
+            keys=[],
+            revoked=[],
+            fetched_at=None,
+            tried_at=0,
+            due_at=0,
+            failures=0,
+            error="",
+        )
+        session.add(row)
+    return row
+
+
+def _held(row: ProviderRow) -> tuple[HeldKey, ...]:
+    return tuple(HeldKey(key["jwk"], key["gone_at"]) for key in row.keys)
+
+
+def _plain(held: Sequence[HeldKey]) -> list[dict[str, object]]:
+    return [asdict(key) for key in held]
+
+
+def _jwks(held: Sequence[HeldKey]) -> tuple[Jwk, ...]:
+    return tuple(key.jwk for key in held)
