@@ -4,10 +4,10 @@ import pytest
 import trio
 
 from ..proxy.stage import Stage
-from . import token_algorithms, token_signatures
+from . import token_algorithms, token_encodings, token_headers, token_signatures
 from .token_attack import TokenAttacks, carry_out, world
 
-TABLES = (token_algorithms, token_signatures)
+TABLES = (token_algorithms, token_signatures, token_headers, token_encodings)
 ATTACKS: TokenAttacks = {
     f"{table.__name__.rpartition('.')[2].removeprefix('token_')}: {name}": attack
     for table in TABLES
