@@ -1,77 +1,69 @@
 """The decision: a request in, a Decision out (the PDP).
 
-The order is fixed and is the order in which a refusal is chosen: target, route, credential, token, scopes,
-claims. Every outcome is a value; ``detail`` and ``steps`` are for operators, and neither ever holds a token.
-Knows nothing of bodies, upstreams or sockets.
+The order is fixed and is the order in which a refusal is chosen: target, fields, route, credential, token, deny rules,
+scopes, claims, callers, condition, rate limits. Every outcome is a value; ``detail`` and ``steps`` are for operators,
+and neither ever holds a token. Knows nothing of bodies, upstreams or sockets.
 """
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote
 
 from sidecar.authn.credential import Credential, find_credential
 from sidecar.authn.principal import Principal
 from sidecar.authn.rejection import Rejection, shown
 from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
-from sidecar.contract.snapshot import Requirement, Route, Snapshot
-from sidecar.contract.strict import ContractError
+from sidecar.contract.snapshot import Issuer, Route, Snapshot, Source
 
-from .cors import CompiledCors as CompiledCors
+from .asking import Asking
+from .buckets import Buckets
+from .cors import CompiledCors
 from .decision import Decision as Decision
 from .decision import RequestFacts as RequestFacts
-from .router import Found, Missed, Router
-from .rules import ROLES, CompiledRequirement
-from .target import MAX_ENCODING_LAYERS, Target, normalise
+from .reading import Reading
+from .requirement import Lack
+from .rules import ROLES
+from .ruleset import RouteRules, RuleSet
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEST_LIFE_S = 300
 
 
-@dataclass(frozen=True, slots=True)
-class _Aim:
-    """A request whose target and route are settled."""
-
-    target: Target
-    found: Found
-
-
 class Evaluator:
-    """One snapshot, compiled. ContractError if it holds a route or a key that cannot be enforced."""
+    """One snapshot, compiled. ContractError if it holds a rule or a key that cannot be enforced. ``before``: the one
+    that it takes the place of; verified tokens and used rate limits are carried over as far as they still count.
+    ``cors`` is None where the service has none."""
 
     def __init__(self, snapshot: Snapshot, before: "Evaluator | None" = None) -> None:
-        for number, route in enumerate(snapshot.routes):
-            if route.access == "public" and route.require != Requirement():
-                raise ContractError("bad_route", f"route {number + 1}: public, and yet it requires something")
         self.snapshot = snapshot
-        self.cors: CompiledCors | None = None
-        self._router = Router(snapshot.routes)
-        self._verifier = Verifier(snapshot)
+        self._buckets: Buckets = before._buckets if before else Buckets()
+        self._rules = RuleSet(snapshot, self._buckets)
+        self._verifier: Verifier = Verifier(snapshot, before._verifier if before else None)
         self._issuers = {issuer.name: issuer for issuer in snapshot.issuers}
-        # By identity: as values, a rule that wants 1 and a rule that wants True are equal in Python.
-        self._requirements = {id(route): CompiledRequirement(route.require) for route in snapshot.routes}
+        self._keep = snapshot.forward.token == "keep"
+        self.cors = CompiledCors(snapshot.cors, self._rules.router) if snapshot.cors else None
 
     def with_revocations(self, snapshot: Snapshot) -> "Evaluator":
         """This evaluator under ``snapshot``, which differs from its own in version and revocations alone."""
         other = copy.copy(self)
-        other.snapshot, other._verifier = snapshot, Verifier(snapshot)
+        other.snapshot, other._verifier = snapshot, self._verifier.with_revocations(snapshot.revocations)
         return other
 
     def evaluate(
         self, request: RequestFacts, now: float, steps: list[str] | None = None, spend: bool = True
     ) -> Decision:
-        """May this request pass at ``now``? ``steps`` collects a line for each check. ``spend`` False: rate limits are
-        not asked, for a request that was let in before or one that is only explained."""
-        aim = self._aim(request.method, request.target, steps)
-        if isinstance(aim, Decision):
-            return aim
-        credential = find_credential(request.headers, aim.target.query, aim.found.route.credentials)
-        if not isinstance(credential, Credential):
-            return self._conclude(aim, credential, now, steps)
-        return self._conclude(aim, self._verifier.verify(credential, now, aim.found.route.issuers), now, steps)
+        """May this request pass at ``now``? ``steps`` collects a line for each check. ``spend`` False: rate limits do
+        not count, for a request that was let in before or one that is only explained."""
+        reading = self._rules.reader.read(request, steps)
+        if isinstance(reading, Decision):
+            return reading
+        route = reading.found.route
+        who: Principal | Rejection | None
+        credential = find_credential(request.headers, reading.target.query, route.credentials)
+        if isinstance(credential, Credential):
+            who = self._verifier.verify(credential, now, route.issuers)
+            return self._conclude(request, reading, who, now, steps, spend, credential.source)
+        return self._conclude(request, reading, credential, now, steps, spend)
 
     def evaluate_claims(
         self,
@@ -81,119 +73,113 @@ class Evaluator:
         now: float,
         steps: list[str] | None = None,
     ) -> Decision:
-        """As ``evaluate``, for a token that need not be signed: a policy's own test. ``iss``, ``aud``, ``iat`` and
-        ``exp`` are filled in where ``claims`` leaves them out; ``claims`` None is a request without a token."""
-        aim = self._aim(request.method, request.target, steps)
-        if isinstance(aim, Decision):
-            return aim
+        """As ``evaluate``, for a token that need not be signed: a policy's own test. ``iss``, the audience, ``iat`` and
+        ``exp`` are filled in where ``claims`` leaves them out; ``claims`` None is a request without a token. Rate
+        limits do not count."""
+        reading = self._rules.reader.read(request, steps)
+        if isinstance(reading, Decision):
+            return reading
         if claims is None:
-            return self._conclude(aim, None, now, steps)
+            return self._conclude(request, reading, None, now, steps, spend=False)
         if (issuer := self._issuers.get(issuer_name)) is not None:
-            usual = {"iss": issuer.issuer, "aud": issuer.audiences[0], "iat": int(now), "exp": int(now) + _TEST_LIFE_S}
-            claims = {**usual, **claims}
-        return self._conclude(aim, self._verifier.admit(issuer_name, claims, now, aim.found.route.issuers), now, steps)
+            claims = {**_usual(issuer, now), **claims}
+        who = self._verifier.admit(issuer_name, claims, now, reading.found.route.issuers)
+        return self._conclude(request, reading, who, now, steps, spend=False)
 
-    def decide(
+    def _conclude(
         self,
-        route: Route,
-        principal: Principal | None,
-        target: Target | None = None,
-        parameters: Mapping[str, str] = _NOTHING,
-        steps: list[str] | None = None,
+        request: RequestFacts,
+        reading: Reading,
+        who: Principal | Rejection | None,
+        now: float,
+        steps: list[str] | None,
+        spend: bool,
+        credential: Source | None = None,
     ) -> Decision:
-        """May ``principal`` pass on ``route``? The last step of ``evaluate``, alone."""
+        found = reading.found
+        rules = self._rules.routes[found.number]
+        if steps is not None:
+            steps.append(_token_step(found.route, who, now))
 
-        def outcome(reason: Reason, detail: str, scope: str = "") -> Decision:
-            forwarded = target.forward() if target else b""
+        def outcome(reason: Reason, detail: str, **more: Any) -> Decision:
+            allowed = reason is Reason.ALLOWED
+            forwarded = rules.rewrite.forwarded(reading.target, None if self._keep else credential) if allowed else b""
             return Decision(
-                reason is Reason.ALLOWED,
-                reason,
-                detail,
-                route,
-                target,
-                principal,
-                (),
-                scope,
-                parameters,
+                allowed=allowed,
+                reason=reason,
+                detail=detail,
+                route=found.route,
+                target=reading.target,
+                principal=None if isinstance(who, Rejection) else who,
+                parameters=found.parameters,
+                credential=credential,
                 forwarded=forwarded,
+                **more,
             )
 
-        if route.access == "public" or (route.access == "optional" and principal is None):
-            return outcome(Reason.ALLOWED, route.access)
-        if principal is None:
-            return outcome(Reason.MISSING_TOKEN, "no bearer token")
-        requirement = self._requirements.get(id(route)) or CompiledRequirement(route.require)
-        lack = requirement.scopes_lack(principal.scopes, steps)
-        if lack is not None:
-            return outcome(Reason.INSUFFICIENT_SCOPE, lack.detail, lack.scope)
-        issuer = self._issuers.get(principal.issuer_name)
-        lack = requirement.claims_lack(principal.claims, issuer.claims.roles if issuer else (ROLES,), steps)
-        if lack is not None:
-            return outcome(Reason.CLAIMS_REFUSED, lack.detail)
-        return outcome(Reason.ALLOWED, f"subject {shown(principal.subject)} of issuer {principal.issuer_name}")
-
-    def _aim(self, method: str, raw_target: bytes, steps: list[str] | None) -> _Aim | Decision:
-        target = normalise(raw_target)
-        if isinstance(target, Rejection):
-            _note(steps, f"target: refused, {target.detail}")
-            return Decision(False, target.reason, target.detail)
-        found = self._router.match(method, target.segments)
-        if _has_two_readings(self._router, method, target, found):
-            detail = (
-                "';' parameters or a second layer of encoding change which route matches: the path has two readings"
-            )
-            _note(steps, f"target: refused, {detail}")
-            return Decision(False, Reason.BAD_PATH, detail, target=target)
-        if isinstance(found, Missed):
-            reason = Reason.METHOD_NOT_ALLOWED if found.allow else Reason.NO_ROUTE
-            detail = f"{shown(method)} {shown(target.path)}: no route" + (" for this method" if found.allow else "")
-            _note(steps, f"route: {detail}" + (f", which allows {', '.join(found.allow)}" if found.allow else ""))
-            return Decision(False, reason, detail, target=target, allow_methods=found.allow)
-        if steps is not None:
-            methods = "|".join(found.route.methods or ("any method",))
-            steps.append(f"route {found.number + 1}: {methods} {found.route.path} matched {shown(target.path)}")
-        return _Aim(target, found)
-
-    def _conclude(self, aim: _Aim, who: Principal | Rejection | None, now: float, steps: list[str] | None) -> Decision:
-        route = aim.found.route
-        if steps is not None:
-            steps.append(_token_step(route, who, now))
         if isinstance(who, Rejection):
-            return Decision(False, who.reason, who.detail, route, aim.target, parameters=aim.found.parameters)
-        return self.decide(route, who, aim.target, aim.found.parameters, steps)
+            return outcome(who.reason, who.detail, refresh=who.refresh)
+        if who is None and found.route.access == "token":
+            return outcome(Reason.MISSING_TOKEN, "no credential")
+        asking = self._asking(request, reading, who, now)
+        denial = self._rules.denies.judge(reading.denies, asking, steps)
+        if denial.denied is not None:
+            return outcome(Reason.DENIED, f"deny rule {denial.denied}")
+        lack = self._lack(rules, asking, reading, steps)
+        if lack is not None:
+            return outcome(lack.reason, lack.detail, scope=lack.scope)
+        if rules.limits is not None:
+            wait_s = rules.limits.wait_s(asking, steps, spend)
+            if wait_s and spend:
+                return outcome(Reason.RATE_LIMITED, f"again after {wait_s} s", retry_after_s=wait_s)
+        shadow = tuple(f"deny {name}: {Reason.DENIED}" for name in denial.shadow)
+        shadow += _shadow(rules, asking, reading, steps)
+        return outcome(Reason.ALLOWED, _welcome(found.route, who), shadow=shadow)
+
+    def _asking(self, request: RequestFacts, reading: Reading, who: Principal | None, now: float) -> Asking:
+        issuer = self._issuers.get(who.issuer_name) if who is not None else None
+        roles = issuer.claims.roles if issuer else (ROLES,)
+        return Asking(request, reading.host, reading.target, reading.fields, who, roles, now)
+
+    def _lack(self, rules: RouteRules, asking: Asking, reading: Reading, steps: list[str] | None) -> Lack | None:
+        if asking.principal is None or reading.found.route.access == "public":
+            return None
+        return rules.require.lack(asking, reading.found.parameters, steps)
 
 
-def _has_two_readings(router: Router, method: str, target: Target, found: Found | Missed) -> bool:
-    """Some upstreams drop ``;parameters`` before they match (Tomcat, Spring), some decode twice; if we would then have
-    chosen another route, authorising this one would authorise something else than what is served."""
-    segments = target.segments
-    if not any(";" in segment or "%" in segment for segment in segments):
-        return False
-    for _ in range(MAX_ENCODING_LAYERS):
-        segments = tuple(name for name in (segment.partition(";")[0] for segment in segments) if name)
-        other = router.match(method, segments)
-        if _number(other) != _number(found):
-            return True
-        decoded = tuple(unquote(segment) for segment in segments)
-        if decoded == segments:
-            break
-        segments = decoded
-    return False
+def _shadow(rules: RouteRules, asking: Asking, reading: Reading, steps: list[str] | None) -> tuple[str, ...]:
+    """What the route would say if it asked what it only records."""
+    if rules.shadow is None:
+        return ()
+    if asking.principal is None:
+        lack: Lack | None = Lack(Reason.MISSING_TOKEN, "no credential")
+    else:
+        lack = rules.shadow.lack(asking, reading.found.parameters)
+    if steps is not None:
+        steps.append(f"shadow: would be {'allowed' if lack is None else f'refused, {lack.reason}: {lack.detail}'}")
+    return () if lack is None else (f"route {reading.found.number + 1}: {lack.reason}",)
 
 
-def _number(outcome: Found | Missed) -> int | None:
-    return outcome.number if isinstance(outcome, Found) else None
+def _usual(issuer: Issuer, now: float) -> dict[str, Any]:
+    """The claims that a policy's test need not spell out."""
+    life = min(_TEST_LIFE_S, issuer.max_lifetime_s or _TEST_LIFE_S)
+    audience: Any = issuer.audiences[0]
+    for step in reversed(issuer.claims.audience[1:]):
+        audience = {step: audience}
+    usual = {"iss": issuer.issuer, "iat": int(now), "exp": int(now) + life}
+    return {**usual, issuer.claims.audience[0]: audience}
+
+
+def _welcome(route: Route, who: Principal | None) -> str:
+    if who is None or route.access == "public":
+        return route.access
+    return f"subject {shown(who.subject)} of issuer {who.issuer_name}"
 
 
 def _token_step(route: Route, who: Principal | Rejection | None, now: float) -> str:
     if who is None:
-        return "token: none" + (", and the route is public" if route.access == "public" else "")
+        return "token: none" + ("" if route.access == "token" else f", and the route is {route.access}")
     if isinstance(who, Rejection):
         return f"token: refused, {who.reason}: {who.detail}"
     remaining = f"expires in {who.expires_at - now:.0f} s"
     return f"token: issuer {who.issuer_name}, subject {shown(who.subject)}, {remaining}"
-
-
-def _note(steps: list[str] | None, line: str) -> None:
-    if steps is not None:
-        steps.append(line)

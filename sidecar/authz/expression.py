@@ -1,0 +1,171 @@
+"""What a CEL expression may say, read before it is compiled: names that exist, and work that is bounded.
+
+CEL finds an unknown variable when a request comes; a policy is refused with a sentence before that. Headers, query
+parameters and path segments are read by names that are written out, so that it is known which of them a request must
+not give twice. Credentials are not to be read. Refuses to know what an expression means: ``condition`` runs it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+MAX_CHARS = 2048
+MAX_NESTING = 32
+MAX_MACROS = 8
+
+MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
+METHODS = frozenset({"contains", "startsWith", "endsWith", "matches", "size"}) | MACROS
+FUNCTIONS = frozenset({"has", "size", "int", "uint", "double", "string"})
+MEMBERS = {
+    "request": frozenset({"method", "path", "host", "scheme", "headers", "query"}),
+    "principal": frozenset({"subject", "issuer", "client", "scopes", "roles"}),
+    "source": frozenset({"address"}),
+}
+VARIABLES = frozenset({"claims", "path", "now", *MEMBERS})
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+
+_STRINGS = (
+    r"[rR]\"\"\"[\s\S]*?\"\"\"|[rR]'''[\s\S]*?'''|[rR]\"[^\"\r\n]*\"|[rR]'[^'\r\n]*'"
+    r"|\"\"\"(?:[^\\]|\\[\s\S])*?\"\"\"|'''(?:[^\\]|\\[\s\S])*?'''|\"(?:[^\"\\\r\n]|\\.)*\"|'(?:[^'\\\r\n]|\\.)*'"
+)
+_TOKEN = re.compile(
+    rf"(?P<space>[ \t\r\n\f]+|//[^\r\n]*)|(?P<string>{_STRINGS})|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<number>0[xX][0-9A-Fa-f]+[uU]?|[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?[uU]?)"
+    r"|(?P<mark>&&|\|\||[=!<>]=|[-+*/%!<>?:.,()\[\]])"
+)
+_CONSTANTS = frozenset({"true", "false", "null", "in"})
+_PLAIN = re.compile(r"(['\"])([^'\"\\]+)\1")
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Headers and query parameters in which some route looks for a credential."""
+
+    headers: frozenset[str] = frozenset()
+    query: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Expression:
+    """What an expression reads. ``headers`` and ``query``: the names. ``macros``: does it walk through lists?"""
+
+    variables: set[str] = field(default_factory=set)
+    headers: set[str] = field(default_factory=set)
+    query: set[str] = field(default_factory=set)
+    patterns: list[str] = field(default_factory=list)
+    reads_path: bool = False
+    macros: int = 0
+
+
+def read_expression(text: str, path_names: frozenset[str], hidden: Hidden) -> Expression:
+    """What ``text`` reads; ValueError with a sentence if it says what may not be said."""
+    if len(text) > MAX_CHARS:
+        raise ValueError(f"a condition of more than {MAX_CHARS} characters")
+    return _Reader(_tokens(text), path_names, hidden).read()
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    tokens: list[tuple[str, str]] = []
+    place = 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            raise ValueError(f"{text[place : place + 10]!r} is not offered in conditions")
+        if match.lastgroup != "space":
+            tokens.append((match.lastgroup or "", match[0]))
+        place = match.end()
+    return tokens
+
+
+class _Reader:
+    """Walks the tokens once. ``open``: for each bracket that is open, the variable of the macro that opened it."""
+
+    def __init__(self, tokens: list[tuple[str, str]], path_names: frozenset[str], hidden: Hidden) -> None:
+        self._tokens, self._path_names, self._hidden = tokens, path_names, hidden
+        self._open: list[str | None] = []
+        self._found = Expression()
+
+    def read(self) -> Expression:
+        for at, (kind, text) in enumerate(self._tokens):
+            if kind == "name":
+                self._name(at, text)
+            elif text in ("(", "["):
+                self._open.append(self._bound_by(at) if text == "(" else None)
+                if len(self._open) > MAX_NESTING:
+                    raise ValueError(f"brackets nested deeper than {MAX_NESTING}")
+            elif text in (")", "]") and self._open:
+                self._open.pop()
+        return self._found
+
+    def _at(self, at: int) -> str:
+        return self._tokens[at][1] if 0 <= at < len(self._tokens) else ""
+
+    def _name(self, at: int, name: str) -> None:
+        called = self._at(at + 1) == "("
+        if self._at(at - 1) == ".":
+            if called:
+                self._method(at, name)
+        elif called:
+            if name not in FUNCTIONS:
+                raise ValueError(f"there is no function {name}; there are {', '.join(sorted(FUNCTIONS))}")
+        elif name not in _CONSTANTS and name not in self._open:
+            self._variable(at, name)
+
+    def _method(self, at: int, name: str) -> None:
+        if name not in METHODS:
+            raise ValueError(f"there is no method {name}; there are {', '.join(sorted(METHODS))}")
+        if name == "matches":
+            kind, text = self._tokens[at + 2] if at + 2 < len(self._tokens) else ("", "")
+            if kind != "string" or self._at(at + 3) != ")":
+                raise ValueError("matches() takes one string that is written out")
+            self._found.patterns.append(text)
+
+    def _bound_by(self, at: int) -> str | None:
+        if not (self._at(at - 1) in MACROS and self._at(at - 2) == "."):
+            return None
+        name = self._at(at + 1)
+        if any(self._open):
+            raise ValueError(f"{self._at(at - 1)}() inside of another macro")
+        if name in VARIABLES or name in _CONSTANTS or self._at(at + 2) != ",":
+            raise ValueError(f"{self._at(at - 1)}() begins with a name of its own for each member")
+        self._found.macros += 1
+        if self._found.macros > MAX_MACROS:
+            raise ValueError(f"more than {MAX_MACROS} macros")
+        return name
+
+    def _variable(self, at: int, name: str) -> None:
+        if name not in VARIABLES:
+            raise ValueError(f"there is no variable {name}; there are {', '.join(sorted(VARIABLES))}")
+        self._found.variables.add(name)
+        member = self._at(at + 2) if self._at(at + 1) == "." else ""
+        if name in MEMBERS and member not in MEMBERS[name]:
+            raise ValueError(f"{name} has {', '.join(sorted(MEMBERS[name]))}, and no {member or 'meaning by itself'}")
+        if name == "request" and member in ("headers", "query"):
+            self._field(self._key(at, at + 2), member)
+        elif name == "path":
+            self._found.reads_path = True
+            if (key := self._key(at, at)) not in self._path_names:
+                raise ValueError(f"the rule's path has no segment named {key}")
+        elif member == "path":
+            self._found.reads_path = True
+
+    def _field(self, key: str, member: str) -> None:
+        if key in (SECRET_HEADERS | self._hidden.headers if member == "headers" else self._hidden.query):
+            raise ValueError(f"request.{member}[{key!r}] may hold a credential, which conditions do not see")
+        if member == "headers" and key != key.lower():
+            raise ValueError(f"request.headers[{key!r}]: names of headers are in lower case")
+        (self._found.headers if member == "headers" else self._found.query).add(key)
+
+    def _key(self, start: int, end: int) -> str:
+        """The name in ``x.NAME``, ``x['NAME']`` or ``'NAME' in x``, where ``x`` are the tokens start..end."""
+        if self._at(end + 1) == "." and self._at(end + 3) != "(":
+            return self._at(end + 2)
+        literal = ""
+        if self._at(end + 1) == "[" and self._at(end + 3) == "]":
+            literal = self._at(end + 2)
+        elif self._at(start - 1) == "in" and self._at(end + 1) not in (".", "["):
+            literal = self._at(start - 2)
+        plain = _PLAIN.fullmatch(literal)
+        if plain is None:
+            name = "".join(text for _, text in self._tokens[start : end + 1])
+            raise ValueError(f"{name} is read by a name that is written out: {name}['NAME'], 'NAME' in {name}")
+        return plain[2]

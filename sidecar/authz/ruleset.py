@@ -1,0 +1,94 @@
+"""A snapshot's rules, compiled once: what an evaluator asks, request by request.
+
+ContractError names the rule that cannot be enforced; then none of the snapshot is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sidecar.contract.snapshot import Deny, FieldMatch, Requirement, Route, Snapshot
+from sidecar.contract.strict import ContractError
+
+from .buckets import Buckets
+from .callers import Workloads
+from .condition import Condition
+from .deny import DenyList
+from .expression import Hidden
+from .fields import FieldReader
+from .limits import CompiledLimits
+from .pattern import compile_pattern
+from .reading import Reader
+from .requirement import CompiledRequirement
+from .rewrite import Rewrite
+from .router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRules:
+    """What one route asks, what it would ask, what it allows in a time, and what it forwards. None: nothing."""
+
+    require: CompiledRequirement
+    shadow: CompiledRequirement | None
+    limits: CompiledLimits | None
+    rewrite: Rewrite
+
+    def conditions(self) -> Iterator[Condition]:
+        """The conditions of what it asks and of what it would ask."""
+        for requirement in (self.require, self.shadow):
+            if requirement is not None and requirement.condition is not None:
+                yield requirement.condition
+
+
+class RuleSet:
+    """``buckets`` outlives it: what callers have used of their limits."""
+
+    def __init__(self, snapshot: Snapshot, buckets: Buckets) -> None:
+        workloads, hidden = Workloads(snapshot.workloads), _hidden(snapshot)
+        self.router = Router(snapshot.routes)
+        self.denies = DenyList(snapshot.deny, workloads, hidden)
+        self.routes = [
+            _compiled(number, route, workloads, hidden, buckets) for number, route in enumerate(snapshot.routes)
+        ]
+        conditions = [*self.denies.conditions(), *(one for rules in self.routes for one in rules.conditions())]
+        headers = {match.name for match in _matches(snapshot, "headers")}
+        query = {match.name for match in _matches(snapshot, "query")}
+        fields = FieldReader(
+            headers.union(*(condition.reads.headers for condition in conditions)),
+            query.union(*(condition.reads.query for condition in conditions)),
+        )
+        reads_path = {
+            number
+            for number, rules in enumerate(self.routes)
+            if any(condition.reads.reads_path for condition in rules.conditions())
+        }
+        self.reader = Reader(self.router, self.denies, fields, reads_path)
+
+
+def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, buckets: Buckets) -> RouteRules:
+    try:
+        if route.access == "public" and route.require != Requirement():
+            raise ValueError("public, and yet it requires something")
+        pattern = compile_pattern(route.path)
+        shadow = CompiledRequirement(route.shadow, pattern, workloads, hidden) if route.shadow is not None else None
+        return RouteRules(
+            CompiledRequirement(route.require, pattern, workloads, hidden),
+            shadow,
+            CompiledLimits(route, buckets) if route.rate_limits else None,
+            Rewrite(route, pattern),
+        )
+    except ValueError as error:
+        raise ContractError("bad_route", f"route {number + 1}: {error}") from error
+
+
+def _matches(snapshot: Snapshot, kind: str) -> Iterator[FieldMatch]:
+    rules: tuple[Route | Deny, ...] = (*snapshot.routes, *snapshot.deny)
+    for rule in rules:
+        yield from rule.headers if kind == "headers" else rule.query
+
+
+def _hidden(snapshot: Snapshot) -> Hidden:
+    sources = {source for route in snapshot.routes for source in route.credentials}
+    return Hidden(
+        frozenset(source.name for source in sources if source.place == "header"),
+        frozenset(source.name for source in sources if source.place == "query"),
+    )
