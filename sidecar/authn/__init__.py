@@ -6,6 +6,8 @@
 ``strict_json``  JSON with one reading: no duplicates, no NaN, bounded
 ``jose``         a compact JWS taken apart, before any cryptography
 ``keys``         an issuer's keys, each bound to its algorithms; weak ones refused
+``strength``     is a key strong enough?
+``edwards``      points of Ed25519 and Ed448
 ``claims``       a step-by-step path into the claims
 ``principal``    verified claims -> who calls, or why they do not count
 ``revocations``  the tokens that no longer count, found in constant time

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import Algorithm, get_default_algorithms
 from jwt.exceptions import InvalidKeyError
 
@@ -19,9 +18,7 @@ from sidecar.contract.snapshot import Issuer, Jwk
 from sidecar.contract.strict import ContractError
 
 from .jose import decode_base64url
-
-MIN_RSA_BITS = 2048  # RFC 7518 sections 3.3 and 3.5
-MAX_RSA_BITS = 8192  # beyond it, one verification costs milliseconds
+from .strength import MIN_SECRET_BYTES, is_public, weakness
 
 _RSA = frozenset({"RSA"})
 _FITS: dict[str, frozenset[str]] = {
@@ -34,7 +31,6 @@ _FITS: dict[str, frozenset[str]] = {
 }
 """Algorithm (RFC 7518 section 3.1, RFC 8037) -> the kinds of key that it takes."""
 ALGORITHMS = frozenset(_FITS)
-_MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518 section 3.2
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _NUMBERS = ("n", "e", "x", "y", "k")
 _IMPLEMENTATIONS = get_default_algorithms()
@@ -105,7 +101,7 @@ def _is_symmetric(issuer: Issuer) -> bool:
     for algorithm in issuer.algorithms:
         if algorithm not in ALGORITHMS:
             raise ContractError("bad_algorithm", f"issuer {issuer.name}: algorithm {algorithm[:40]!r} is not supported")
-    kinds = {algorithm in _MIN_SECRET_BYTES for algorithm in issuer.algorithms}
+    kinds = {algorithm in MIN_SECRET_BYTES for algorithm in issuer.algorithms}
     if len(kinds) > 1:
         raise ContractError("bad_algorithm", f"issuer {issuer.name}: HS* and asymmetric algorithms never go together")
     return True in kinds
@@ -130,25 +126,16 @@ def _material(jwk: Jwk, algorithms: tuple[str, ...], where: str) -> Any:
             "bad_key", f"{where}: holds {private[0]}, a private key's part; only the public half belongs here"
         )
     try:
-        for name in _NUMBERS:
-            if name in jwk:
-                decode_base64url(jwk[name])
+        numbers = {name: decode_base64url(jwk[name]) for name in _NUMBERS if name in jwk}
+        if is_public(numbers.get("k", b"")):
+            raise ContractError("bad_key", f"{where}: a public key is no secret")
         implementation = _IMPLEMENTATIONS[algorithms[0]]
         material = implementation.prepare_key(implementation.from_jwk(dict(jwk)))
+    except ContractError:
+        raise
     except (InvalidKeyError, ValueError, TypeError, KeyError):
         # The cause is left out: it may quote the key.
         raise ContractError("bad_key", f"{where}: not a whole key of its type") from None
-    _refuse_weak(material, algorithms, where)
+    if weak := weakness(material, algorithms):
+        raise ContractError("weak_key", f"{where}: {weak}")
     return material
-
-
-def _refuse_weak(material: Any, algorithms: tuple[str, ...], where: str) -> None:
-    if isinstance(material, RSAPublicKey) and not MIN_RSA_BITS <= material.key_size <= MAX_RSA_BITS:
-        raise ContractError(
-            "weak_key", f"{where}: RSA of {material.key_size} bits, not within {MIN_RSA_BITS}..{MAX_RSA_BITS}"
-        )
-    if isinstance(material, bytes):
-        for algorithm in algorithms:
-            least = _MIN_SECRET_BYTES[algorithm]
-            if len(material) < least:
-                raise ContractError("weak_key", f"{where}: {algorithm} needs a secret of at least {least} bytes")

@@ -17,7 +17,6 @@ from .claims import ABSENT, claim_at, written
 from .rejection import Rejection, invalid, shown
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_NOT_IN_SCOPE = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _LATEST = 2.0**53
 
 
@@ -129,8 +128,9 @@ def is_name(value: object) -> TypeGuard[str]:
 
 
 def is_scope(value: object) -> TypeGuard[str]:
-    """May ``value`` be one scope? A space would make two of it once scopes are joined (RFC 6749 section 3.3)."""
-    return isinstance(value, str) and value != "" and not _NOT_IN_SCOPE.search(value)
+    """May ``value`` be one scope? A space would make two of it once scopes are joined (RFC 6749 section 3.3), and so
+    would any that Unicode has, to a service that splits at those."""
+    return isinstance(value, str) and value != "" and value.isprintable() and " " not in value
 
 
 def _name(value: object, where: str) -> str:

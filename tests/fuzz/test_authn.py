@@ -7,14 +7,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.authn.credential import Credential, find_credential
+from sidecar.authn.edwards import point_fault
 from sidecar.authn.jose import Token, parse_token
+from sidecar.authn.keys import load_keys
 from sidecar.authn.principal import Principal, principal_from_claims
 from sidecar.authn.rejection import Rejection
 from sidecar.authn.strict_json import parse_object
 from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Source
-from tests.authn.minting import API_KEY, NOW, api_key, assemble, b64, bearer, claims, header, issuer, mint, snapshot
+from sidecar.contract.strict import ContractError
+from tests.authn.minting import (
+    API_KEY,
+    NOW,
+    api_key,
+    assemble,
+    b64,
+    bearer,
+    claims,
+    header,
+    issuer,
+    jwk,
+    mint,
+    snapshot,
+)
 
 VERIFIER = Verifier(snapshot(api_keys=(api_key(),)))
 SOURCES = (Source(), Source("api_key"), Source("token", "cookie", "t"), Source("token", "query", "t"))
@@ -143,3 +159,34 @@ def test_a_parsed_token_has_one_spelling(head: bytes, body: bytes, signature: by
     found = parse_token(text)
     if isinstance(found, Token):
         assert f"{found.signing_input.decode()}.{b64(found.signature)}" == text
+
+
+KEYS = [jwk(kind) for kind in ("ES256", "EdDSA", "Ed448", "HS256", "RS256")]
+TEXTS = st.text(max_size=20) | st.binary(max_size=70).map(b64) | st.sampled_from(["RSA", "EC", "OKP", "oct", "P-256"])
+MEMBERS = st.sampled_from(["kty", "crv", "x", "y", "n", "e", "k", "kid", "use", "alg", "d"])
+
+
+@FAST
+@given(
+    st.sampled_from(KEYS),
+    st.dictionaries(MEMBERS, TEXTS, max_size=3),
+    st.sets(MEMBERS.filter(lambda name: name != "kty"), max_size=2),
+)
+def test_hostile_keys(key: dict[str, str], changes: dict[str, str], without: set[str]) -> None:
+    """A JWK from outside is loaded, left out, or a ContractError; nothing else comes out."""
+    hostile = {name: value for name, value in {**key, **changes}.items() if name not in without}
+    for algorithms in (("RS256", "ES256", "EdDSA"), ("HS256",)):
+        try:
+            loaded = load_keys(issuer(algorithms=algorithms, keys=(hostile,)))
+        except ContractError as error:
+            assert error.code in ("bad_key", "weak_key")
+        else:
+            assert len(loaded) >= 1
+
+
+@FAST
+@given(st.binary(min_size=32, max_size=32) | st.binary(min_size=57, max_size=57))
+def test_points_of_noise(encoded: bytes) -> None:
+    """Any bytes are a point or are not; that much is always computed."""
+    fault = point_fault("Ed25519" if len(encoded) == 32 else "Ed448", encoded)
+    assert fault is None or "point" in fault
