@@ -29,6 +29,8 @@ class ServerConnection:
         self._timeouts = timeouts
         self._limits = limits
         self._decoder: Decoder = LengthDecoder(0)
+        self.body_limit = limits.body_bytes
+        """Bytes that the present request's body may have; its route may lower it once the head is judged."""
         self._body_bytes = 0
         self._patience_s = 0.0
         self._owes_continue = False
@@ -75,6 +77,7 @@ class ServerConnection:
             raise RequestError(Reason.BODY_TOO_LARGE, f"a body of {head.framing} bytes announced")
         self._version = head.version
         self._decoder = decoder(head.framing)
+        self.body_limit = limits.body_bytes
         self._body_bytes, self._patience_s = 0, self._timeouts.body_idle_s
         # RFC 9110 section 10.1.1: no 100 is owed to a client that has begun to send, or has nothing to send.
         self._owes_continue = head.expects_continue and head.framing != 0 and not buffer
@@ -161,7 +164,7 @@ class ServerConnection:
         except MalformedError as error:
             raise RequestError(Reason.MALFORMED_REQUEST, str(error)) from error
         self._body_bytes += len(data)
-        if self._limits.body_bytes is not None and self._body_bytes > self._limits.body_bytes:
+        if self.body_limit is not None and self._body_bytes > self.body_limit:
             raise RequestError(Reason.BODY_TOO_LARGE, "the body went over the limit")
         return data
 

@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from sidecar.contract.reasons import Reason
+
 from .record import Record
 from .status import Status
 
+MAX_RULES = 1_000
+"""Shadow rules that have a time series of their own."""
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _LASTING_SECONDS = (1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600)
 
@@ -37,6 +41,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._shadow = Counter(
+            "sidegate_shadow_refusals", "Refusals by rules that are only recorded", ("rule",), registry=registry
+        )
+        self._shadow_rules: set[str] = set()
+        self._limited = Counter("sidegate_rate_limited", "Refusals over a rate limit", ("route",), registry=registry)
         self._incomplete = Counter("sidegate_responses_cut", "Responses cut before their end", registry=registry)
         self._received = Counter("sidegate_received_bytes", "Bytes from callers", registry=registry)
         self._sent = Counter("sidegate_sent_bytes", "Bytes to callers", registry=registry)
@@ -62,8 +71,20 @@ class Metrics:
             self._upstream.observe(record.upstream_ms / 1000)
         if not record.complete:
             self._incomplete.inc()
+        if record.reason == Reason.RATE_LIMITED:
+            self._limited.labels(record.route).inc()
+        for line in record.shadow:
+            self._shadow.labels(self._rule(line)).inc()
         self._received.inc(record.bytes_in)
         self._sent.inc(record.bytes_out)
+
+    def _rule(self, line: str) -> str:
+        """The rule that ``route 3: denied`` is of. Rules come and go with policies: so many names, and no more."""
+        rule = line.rpartition(": ")[0]
+        if rule not in self._shadow_rules and len(self._shadow_rules) >= MAX_RULES:
+            return "other"
+        self._shadow_rules.add(rule)
+        return rule
 
     def exposition(self) -> bytes:
         """The Prometheus text format."""

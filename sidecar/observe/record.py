@@ -20,6 +20,8 @@ class Record:
     status: int = 0
     reason: str = ""
     detail: str = ""
+    shadow: tuple[str, ...] = ()
+    """What rules that are only recorded would have said."""
     route: str = ""
     subject: str = ""
     issuer: str = ""

@@ -1,25 +1,28 @@
 """One exchange: a request read, judged, forwarded, answered, recorded. It reads top to bottom.
 
-    run -> _serve: read the head -> _judge: limits, snapshot, decision, new head -> _forward (relay) | _refuse
+    run -> _serve: read the head -> judge: limits, snapshot, decision -> _forward (relay) | _answer | _refuse
 
 What goes wrong before the response has begun becomes a refusal; after that the downstream connection is cut, so
 that no caller takes half a response for a whole one. The evaluator is pinned once: a policy that changes in the
 middle of an exchange rules from the next one on, but for what stays open for long (see ``standing``).
 """
 
+from dataclasses import replace
+
 import trio
 
-from sidecar.authz.evaluator import Decision, RequestFacts
 from sidecar.contract.reasons import Reason, status_of
 from sidecar.http1.errors import DisconnectedError, RequestError, UpstreamError
 from sidecar.http1.request import RequestHead
 from sidecar.http1.server import ServerConnection
 from sidecar.observe.record import Record
 
-from .forwarding import connection_options, forward_request, refuse_override
-from .identity import UnsafeClaim
-from .refusals import Refusal, answer, refusal_of
+from .answers import BODILESS, Answer
+from .forwarding import connection_options, refuse_override
+from .judge import Judge
+from .refusals import Refusal, answer
 from .relay import Permit, Relay
+from .returning import with_cors
 from .shared import Shared
 from .watched import EndedError
 
@@ -33,8 +36,8 @@ class Exchange:
     def __init__(self, shared: Shared, downstream: ServerConnection, peer: str) -> None:
         self._shared = shared
         self._down = downstream
-        self._peer = peer
         self._record = Record(shared.clock(), shared.ids.decision_id(), peer, peer)
+        self._judge = Judge(shared, self._record, peer)
         self._tunnels = 0
 
     async def run(self) -> bool:
@@ -71,46 +74,21 @@ class Exchange:
             refuse_override(head)
         except RequestError as error:
             return await self._refuse(None, Refusal(error.reason, error.detail))
-        verdict = self._judge(head, options)
+        verdict = self._judge.verdict(head, options)
+        if isinstance(verdict, Permit) and head.upgrade and not self._take_tunnel():
+            verdict = Refusal(Reason.OVERLOADED, "too many tunnels")
         if isinstance(verdict, Refusal):
             return await self._refuse(head, verdict)
+        if isinstance(verdict, Answer):
+            self._note(verdict.status, Reason.ALLOWED, "answered here")
+            return await self._answer(head, verdict)
+        self._down.body_limit = verdict.body_bytes
         # Counted from here on: who is still asking, or was refused, takes no place from those who may pass.
         self._shared.load.in_flight += 1
         try:
             return await self._forward(verdict)
         finally:
             self._shared.load.in_flight -= 1
-
-    def _judge(self, head: RequestHead, options: frozenset[bytes]) -> Permit | Refusal:
-        """Everything between the head received and the head sent; the one place where a request is let through."""
-        shared, record = self._shared, self._record
-        origin = shared.forwarding.origin(self._peer, head.host or shared.authority, head.headers)
-        record.address = origin.client
-        if self._overdue():
-            return Refusal(Reason.DRAINING)
-        if shared.load.in_flight - shared.load.tunnels >= shared.limits.in_flight:
-            return Refusal(Reason.OVERLOADED, "too many exchanges in flight")
-        evaluator = shared.gate.evaluator
-        if evaluator is None:
-            return Refusal(Reason.NO_SNAPSHOT)
-        if shared.gate.closed_for is not None:
-            return Refusal(shared.gate.closed_for)
-        facts = RequestFacts(head.method.decode("ascii"), head.target, head.headers)
-        decision = evaluator.evaluate(facts, shared.clock())
-        record.version = evaluator.snapshot.version
-        self._record_decision(decision)
-        if not decision.allowed:
-            return refusal_of(decision)
-        policy = evaluator.snapshot.forward
-        try:
-            sent = forward_request(head, options, decision, policy, origin, shared.authority, shared.ids)
-        except UnsafeClaim as error:
-            return Refusal(Reason.INVALID_TOKEN, str(error))
-        record.request_id = sent.request_id.decode()
-        if head.upgrade and not self._take_tunnel():
-            return Refusal(Reason.OVERLOADED, "too many tunnels")
-        timeout_ms = decision.route.timeout_ms if decision.route else None
-        return Permit(head, facts, sent, None if timeout_ms is None else timeout_ms / 1000)
 
     def _take_tunnel(self) -> bool:
         load = self._shared.load
@@ -120,28 +98,19 @@ class Exchange:
         load.tunnels += 1
         return True
 
-    def _record_decision(self, decision: Decision) -> None:
-        record = self._record
-        if decision.target is not None:
-            record.path = decision.target.path
-        if decision.route is not None:
-            record.route = decision.route.path
-        if decision.principal is not None:
-            record.subject, record.issuer = decision.principal.subject, decision.principal.issuer_name
-            record.client = decision.principal.client or ""
-
-    def _overdue(self) -> bool:
-        since = self._shared.load.draining_since
-        return since is not None and trio.current_time() > since + self._shared.timeouts.drain_s
-
     async def _refuse(self, head: RequestHead | None, refusal: Refusal) -> bool:
         """Send a refusal. ``head`` None: the request was not understood, so that nothing after it can be."""
-        record, down, limits = self._record, self._down, self._shared.limits
+        record = self._record
         self._note(status_of(refusal.reason), refusal.reason, refusal.detail)
         said = answer(refusal, record.decision_id, record.version)
+        return await self._answer(head, replace(said, headers=with_cors(said.headers, self._judge.cors)))
+
+    async def _answer(self, head: RequestHead | None, said: Answer) -> bool:
+        """Send what is said here, and read past the request's body, if that is not too much."""
+        down, limits = self._down, self._shared.limits
         large = head is not None and isinstance(head.framing, int) and head.framing > limits.discard_bytes
         last = head is None or large or down.expects_continue or not self._may_go_on(head)
-        framing = None if down.asked_head else len(said.body)
+        framing = None if down.asked_head or said.status in BODILESS else len(said.body)
         first = b"" if framing is None else said.body
         await down.send_head(said.status, said.phrase, said.headers, framing, close=last, first=first)
         await down.finish()

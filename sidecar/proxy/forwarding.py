@@ -11,45 +11,19 @@ from dataclasses import dataclass
 from sidecar.authn.principal import Principal
 from sidecar.authz.evaluator import Decision
 from sidecar.contract.reasons import Reason
-from sidecar.contract.snapshot import Forward
+from sidecar.contract.snapshot import Forward, Source
 from sidecar.contract.strict import ContractError
 from sidecar.http1.errors import RequestError
 from sidecar.http1.fields import TOKEN, Headers, plain, tokens, values
 from sidecar.http1.request import RequestHead
 
-from .identity import claim_headers, identity_headers
+from .changes import changed
+from .identity import Fields, claim_headers, identity_headers
 from .ids import Ids
+from .names import HOP_BY_HOP, IDENTITY, SET_HERE, reserved
 from .origin import Origin
+from .stripping import without_credential
 
-HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"http2-settings",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-    }
-)
-SET_HERE = frozenset(
-    {
-        b"host",
-        b"content-length",
-        b"expect",
-        b"x-request-id",
-        b"traceparent",
-        b"forwarded",
-        b"x-forwarded-for",
-        b"x-forwarded-proto",
-        b"x-forwarded-host",
-        b"via",
-    }
-)
-_IDENTITY = b"x-auth-"
 _HOPS = b"x-forwarded-"
 _ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
 """What services take for the truth about who is calling, beside ``X-Forwarded-*``: only a trusted proxy may say it."""
@@ -59,6 +33,7 @@ _OTHER_METHODS = (b"x-http-method-override", b"x-http-method", b"x-method-overri
 """What some frameworks take for the request's method. Refused where it differs from the one that was authorised."""
 _NOT_FOR_CONNECTION = SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
+_BEARER = Source()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +50,8 @@ def check_policy(policy: Forward) -> None:
     """ContractError if the policy sets a header that is none, or one that is set or removed here."""
     for name, _ in policy.claims:
         read = plain(name.lower().encode("ascii", "replace"))
-        reserved = read in HOP_BY_HOP | SET_HERE | {b"authorization"} or read.startswith(_IDENTITY)
-        if reserved or not _NAME.fullmatch(name):
+        taken = read in HOP_BY_HOP | SET_HERE | {b"authorization"} or reserved(read)
+        if taken or not _NAME.fullmatch(name):
             raise ContractError("bad_forward", f"forward.headers: {name[:40]!r} cannot be set by a policy")
 
 
@@ -86,7 +61,7 @@ def connection_options(head: RequestHead) -> frozenset[bytes]:
     options = frozenset(tokens(head.headers, b"connection"))
     for option in options:
         read = plain(option)
-        if read in _NOT_FOR_CONNECTION or read.startswith((_IDENTITY, _HOPS)):
+        if read in _NOT_FOR_CONNECTION or read.startswith((IDENTITY, _HOPS)):
             raise RequestError(Reason.MALFORMED_REQUEST, f"Connection names {option[:40]!r}")
     return options
 
@@ -98,9 +73,22 @@ def refuse_override(head: RequestHead) -> None:
             raise RequestError(Reason.MALFORMED_REQUEST, f"{name.decode()} names another method than the request")
 
 
+def believable(headers: Headers, options: frozenset[bytes], origin: Origin) -> Fields:
+    """The fields on which a request is judged: without those that the service would not get, because ``Connection``
+    names them, or because nobody who may say such a thing has said it."""
+    never = IDENTITY if origin.trusted else (IDENTITY, _HOPS)
+    dropped = options - HOP_BY_HOP if origin.trusted else (options - HOP_BY_HOP) | _ALSO_HOPS | {b"forwarded"}
+    fields = []
+    for name, value in headers:
+        read = plain(name)
+        if read not in dropped and name not in dropped and not read.startswith(never):
+            fields.append((name, value))
+    return fields
+
+
 def forward_request(
     head: RequestHead,
-    options: frozenset[bytes],
+    judged: Headers,
     decision: Decision,
     policy: Forward,
     origin: Origin,
@@ -108,36 +96,33 @@ def forward_request(
     ids: Ids,
 ) -> ForwardedHead:
     """The service's head for an allowed request; UnsafeClaim if the principal cannot be written down.
-    ``authority`` stands in for the Host that HTTP/1.0 may lack."""
+    ``judged``: the fields that were decided on. ``authority`` stands in for the Host that HTTP/1.0 may lack."""
     principal, headers = decision.principal, head.headers
-    dropped = HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | options | _policy_names(policy)
-    if principal is not None and policy.token == "strip":
-        dropped |= {b"authorization"}
+    dropped = HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | _policy_names(policy)
     request_id = ids.request_id(values(headers, b"x-request-id"))
     received = values(headers, b"traceparent")
     traceparent = ids.traceparent(received)
     if [traceparent] != received:  # W3C Trace Context section 3.4: tracestate belongs to the traceparent beside it
         dropped |= {b"tracestate"}
     host = head.host or authority
-    fields = [(b"host", host)]
-    never = _IDENTITY if origin.trusted else (_IDENTITY, _HOPS)
-    if not origin.trusted:
-        dropped |= _ALSO_HOPS
-    for name, value in headers:
-        read = plain(name)
-        if read not in dropped and name not in dropped and not read.startswith(never):
-            fields.append((name, value))
+    fields = [(name, value) for name, value in judged if plain(name) not in dropped and name not in dropped]
+    if principal is not None and policy.token == "strip":
+        fields = without_credential(fields, decision.credential or _BEARER)
+    if decision.route is not None:
+        fields = changed(fields, policy.request_headers, decision.route.request_headers, careless=True)
     if principal is not None:
         fields += _principal_fields(principal, policy)
-    fields += [
+    fields = [
+        (b"host", host),
+        *fields,
         (b"x-request-id", request_id),
         (b"traceparent", traceparent),
         *origin.headers,
         (b"via", b", ".join([*values(headers, b"via"), head.version + b" sidegate"])),
     ]
-    if decision.target is None:
+    if not decision.forwarded:
         raise AssertionError("an allowed request without a target")
-    return ForwardedHead(head.method, decision.target.forward(), fields, request_id)
+    return ForwardedHead(head.method, decision.forwarded, fields, request_id)
 
 
 def _policy_names(policy: Forward) -> frozenset[bytes]:
@@ -148,7 +133,7 @@ def _principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes
     return identity_headers(principal) + claim_headers(principal, policy.claims)
 
 
-def response_headers(headers: Headers, *, keep_length: bool) -> list[tuple[bytes, bytes]]:
+def response_headers(headers: Headers, *, keep_length: bool) -> Fields:
     """The caller's head from the service's. ``keep_length``: the response has no body and its Content-Length is that
     of another (HEAD, 304); otherwise the connection adds its own."""
     dropped = HOP_BY_HOP | frozenset(tokens(headers, b"connection"))

@@ -7,7 +7,7 @@ from sidecar.authz.evaluator import Evaluator
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Snapshot
 
-from .forwarding import check_policy
+from .enforceable import check_enforceable
 
 
 class Gate:
@@ -49,7 +49,7 @@ class Gate:
     def compiled(self, snapshot: Snapshot) -> Evaluator:
         """``snapshot`` as something that decides, with what the one in force has learnt; may be called in a thread.
         Where only the revocations are others nothing is compiled again."""
-        check_policy(snapshot.forward)
+        check_enforceable(snapshot)
         return Evaluator(snapshot)
 
     def put(self, evaluator: Evaluator) -> None:

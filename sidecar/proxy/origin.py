@@ -35,6 +35,8 @@ class Origin:
     headers: tuple[tuple[bytes, bytes], ...]
     trusted: bool
     """Is the peer a proxy that is believed?"""
+    scheme: str = "http"
+    """How the client reached the first hop that is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Forwarding:
         received = headers if believed else ()
         if self.style == "rfc7239":
             elements = b", ".join(values(received, b"forwarded"))
-            hops = forwarded_for(elements)
+            nodes_said = forwarded_elements(elements)
+            hops = [hop for hop, _ in nodes_said]
             own = _element(peer, host, self.scheme)
             said: tuple[tuple[bytes, bytes], ...] = ((b"forwarded", b"%b, %b" % (elements, own) if hops else own),)
         else:
@@ -67,23 +70,27 @@ class Forwarding:
                 first, *others = [*hops, peer]
                 nodes = [_element(first, outer, scheme), *(b"for=" + _node(hop) for hop in others)]
                 said += ((b"forwarded", b", ".join(nodes)),)
-        return Origin(self._client(peer, hops) if believed else peer, said, believed)
+        client, steps = self._client(peer, hops) if believed else (peer, 0)
+        if self.style == "rfc7239":
+            scheme = (nodes_said[-steps][1] if steps else b"") or self.scheme
+        return Origin(client, said, believed, scheme.decode())
 
     def trusts(self, peer: str) -> bool:
         """Is this the address of a trusted proxy?"""
         address = parse_address(peer) if self.trusted else None
         return address is not None and any(address in network for network in self.trusted)
 
-    def _client(self, peer: str, hops: list[str]) -> str:
-        client = peer
+    def _client(self, peer: str, hops: list[str]) -> tuple[str, int]:
+        """The client, and how many hops from the right it was found."""
+        client, steps = peer, 0
         for hop in reversed(hops[-MAX_HOPS:]):
             address = parse_address(hop)
             if address is None:
                 break  # a hop that hides: the last one that did not is all that is known
-            client = str(address)
+            client, steps = str(address), steps + 1
             if not any(address in network for network in self.trusted):
                 break
-        return client
+        return client, steps
 
 
 def parse_address(text: str) -> Address | None:
@@ -96,23 +103,26 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def forwarded_for(elements: bytes) -> list[str]:
-    """The ``for`` of each element of a Forwarded value (RFC 7239 section 4), ``unknown`` where it has none; nothing
-    at all if any part of it is malformed."""
-    hops, hop, position = [], "unknown", 0
+def forwarded_elements(elements: bytes) -> list[tuple[str, bytes]]:
+    """The ``for`` and ``proto`` of each element of a Forwarded value (RFC 7239 section 4), ``unknown`` and b"" where it
+    has none (or a scheme that is not HTTP's); nothing at all if any part of it is malformed."""
+    found: list[tuple[str, bytes]] = []
+    hop, proto, position = "unknown", b"", 0
     while position < len(elements):
         match = _PAIR.match(elements, position)
         if not match:
             return []
         if match[1].lower() == b"for":
             hop = match[2].decode("latin-1").strip('"')
+        elif match[1].lower() == b"proto":
+            proto = _scheme([match[2].strip(b'"')]) or b""
         if match[3] != b";":
-            hops.append(hop)
-            hop = "unknown"
+            found.append((hop, proto))
+            hop, proto = "unknown", b""
         position = match.end()
         if position == len(elements) and match[3]:
             return []
-    return hops
+    return found
 
 
 def _members(received: Iterable[bytes]) -> list[str]:

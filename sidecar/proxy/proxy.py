@@ -47,6 +47,7 @@ class Proxy:
         clock: Callable[[], float] = time.time,
         ids: Ids | None = None,
         forwarding: Forwarding | None = None,
+        refresh: Callable[[str], None] = lambda _issuer: None,
     ) -> None:
         timeouts, limits = timeouts or Timeouts(), limits or Limits()
         self.pool = Pool(upstream, timeouts, limits)
@@ -62,6 +63,7 @@ class Proxy:
             ids=ids or Ids(),
             load=self.load,
             forwarding=forwarding or Forwarding(),
+            refresh=refresh,
         )
         self.failed_handshakes = 0
         self._idle: set[trio.CancelScope] = set()

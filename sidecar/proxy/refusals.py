@@ -12,6 +12,8 @@ from typing import assert_never
 from sidecar.authz.evaluator import Decision
 from sidecar.contract.reasons import Reason, status_of
 
+from .answers import Answer
+
 RETRY_AFTER_S = 1
 
 Extra = tuple[tuple[bytes, bytes], ...]
@@ -19,28 +21,23 @@ Extra = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``detail`` is private. ``allow``: the methods of a 405; ``scope``: what a 403 challenge names."""
+    """``detail`` is private. ``allow``: the methods of a 405; ``scope``: what a 403 challenge names; ``schemes``: how a
+    credential may be shown."""
 
     reason: Reason
     detail: str = ""
     allow: tuple[str, ...] = ()
     scope: str = ""
     retry_after_s: int = 0
+    schemes: tuple[str, ...] = ("Bearer",)
 
 
 def refusal_of(decision: Decision) -> Refusal:
     """A decision that is no, as a refusal."""
-    return Refusal(decision.reason, decision.detail, decision.allow_methods, decision.scope)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A refusal ready to be sent."""
-
-    status: int
-    phrase: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
+    kinds = {source.kind for source in decision.route.credentials} if decision.route else set()
+    schemes = tuple(_SCHEMES[kind] for kind in _SCHEMES if kind in kinds) or ("Bearer",)
+    allow, scope, wait_s = decision.allow_methods, decision.scope, decision.retry_after_s
+    return Refusal(decision.reason, decision.detail, allow, scope, wait_s, schemes)
 
 
 def answer(refusal: Refusal, decision_id: str, version: int | None) -> Answer:
@@ -76,11 +73,11 @@ def _words(refusal: Refusal) -> tuple[str, Extra]:
             return "The request has more than one credential.", ()
         case Reason.MISSING_TOKEN:
             # RFC 6750 section 3.1: no error code where no credential was sent.
-            return "A bearer token is needed.", ((b"www-authenticate", b"Bearer"),)
+            return _NEEDED.get(refusal.schemes, "A credential is needed."), _challenges(refusal)
         case Reason.INVALID_TOKEN | Reason.TOKEN_EXPIRED | Reason.TOKEN_REVOKED | Reason.UNPROVEN_TOKEN:
-            return "The token does not count here.", ((b"www-authenticate", b'Bearer error="invalid_token"'),)
+            return "The token does not count here.", _challenges(refusal, ' error="invalid_token"')
         case Reason.INSUFFICIENT_SCOPE:
-            return "The token lacks a scope.", ((b"www-authenticate", _scope_challenge(refusal.scope)),)
+            return "The token lacks a scope.", _challenges(refusal, _scope_parameters(refusal.scope))
         case Reason.CLAIMS_REFUSED | Reason.CALLER_REFUSED | Reason.CONDITION_REFUSED:
             return "The token's holder may not do this.", ()
         case Reason.DENIED:
@@ -122,8 +119,17 @@ def _words(refusal: Refusal) -> tuple[str, Extra]:
 _RETRY: Extra = ((b"retry-after", b"%d" % RETRY_AFTER_S),)
 
 
-def _scope_challenge(scope: str) -> bytes:
+_SCHEMES = {"token": "Bearer", "api_key": "ApiKey"}
+_NEEDED: dict[tuple[str, ...], str] = {("Bearer",): "A bearer token is needed.", ("ApiKey",): "An API key is needed."}
+
+
+def _challenges(refusal: Refusal, parameters: str = "") -> Extra:
+    # One field each: a list of challenges in one field is misread by many (RFC 9110 section 11.6.1).
+    return tuple((b"www-authenticate", f"{scheme}{parameters}".encode("ascii")) for scheme in refusal.schemes)
+
+
+def _scope_parameters(scope: str) -> str:
     # RFC 6749 appendix A.4: scope tokens are visible ASCII without quotes and backslashes; others are not named.
     if not scope or not all(" " <= character <= "~" and character not in '"\\' for character in scope):
-        return b'Bearer error="insufficient_scope"'
-    return f'Bearer error="insufficient_scope", scope="{scope}"'.encode("ascii")
+        return ' error="insufficient_scope"'
+    return f' error="insufficient_scope", scope="{scope}"'

@@ -9,7 +9,7 @@ long, the permission itself. Knows nothing of why the request was allowed.
 
 import math
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import trio
@@ -28,6 +28,7 @@ from sidecar.http1.upgrade import granted_upgrade
 from sidecar.observe.record import Record
 
 from .forwarding import ForwardedHead, response_headers
+from .returning import Returning
 from .shared import Shared
 from .standing import check_permitted, until_withdrawn
 from .tunnel import Tunnel
@@ -40,12 +41,18 @@ WATCH_AFTER_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A request that was let through: as received, as decided, as sent. ``timeout_s`` is the route's own."""
+    """A request that was let through: as received, as decided, as sent, and what becomes of its response. The route's
+    own bounds: ``body_bytes`` of the request, ``timeout_s`` for the response to begin, ``idle_s`` between two pieces of
+    it, ``total_s`` for the whole exchange."""
 
     head: RequestHead
     facts: RequestFacts
     sent: ForwardedHead
-    timeout_s: float | None
+    returning: Returning
+    body_bytes: int | None = None
+    timeout_s: float | None = None
+    idle_s: float | None = None
+    total_s: float | None = None
 
 
 class Relay:
@@ -58,6 +65,9 @@ class Relay:
         self._permit = permit
         self._head = permit.head
         self._record = record
+        self._timeouts = shared.timeouts
+        if permit.idle_s is not None:
+            self._timeouts = replace(self._timeouts, response_idle_s=permit.idle_s, tunnel_idle_s=permit.idle_s)
         self._patience = trio.CancelScope()
         self._upstream: ClientConnection | None = None
         self._began = trio.current_time()
@@ -70,13 +80,16 @@ class Relay:
         cannot be; whether a response had begun by then, the downstream connection knows."""
         if self._permit.timeout_s is not None:
             self._patience.deadline = self._began + self._permit.timeout_s
-        with self._patience:
+        total_s = math.inf if self._permit.total_s is None else self._permit.total_s
+        with trio.move_on_after(total_s) as whole, self._patience:
             if self._head.framing != 0:
                 await self._with_body()
             else:
                 await self._without_body()
         if self._patience.cancelled_caught:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "no response head in time")
+        if whole.cancelled_caught:
+            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than its route allows")
 
     async def _without_body(self) -> None:
         pool = self._shared.pool
@@ -199,10 +212,11 @@ class Relay:
         # Asked again: a drain may have begun meanwhile.
         draining = self._shared.load.draining_since is not None
         self.last = self.last or draining or not down.request_finished
-        headers = response_headers(response.headers, keep_length=bodiless and response.status != 204)
+        returning = self._permit.returning
+        headers = returning.from_service(response.headers, keep_length=bodiless and response.status != 204)
         announced: tuple[bytes, ...] = ()
         if self._wants_trailers and response.framing is Unsized.CHUNKED:
-            announced = announced_trailers(response.headers)
+            announced = tuple(name for name in announced_trailers(response.headers) if returning.keeps(name))
         if announced:
             headers.append((b"trailer", b", ".join(announced)))
         framing, first = None if bodiless else response.framing, connection.body_at_hand()
@@ -210,7 +224,7 @@ class Relay:
         if not bodiless and _is_event_stream(response):
             await self._pass_events(connection)
         else:
-            await self._pass_body(connection, self._shared.timeouts.response_idle_s)
+            await self._pass_body(connection, self._timeouts.response_idle_s)
         await down.finish(passable(connection.trailers, announced))
 
     async def _pass_body(self, connection: ClientConnection, idle_s: float) -> None:
@@ -223,7 +237,7 @@ class Relay:
         count = 0 if self._head.upgrade else 1  # it has been counted as a tunnel
         load.event_streams += count
         try:
-            work = partial(self._pass_body, connection, self._shared.timeouts.tunnel_idle_s)
+            work = partial(self._pass_body, connection, self._timeouts.tunnel_idle_s)
             await watched(work, self._until_withdrawn, self._until_gone)
         finally:
             load.event_streams -= count
@@ -231,8 +245,9 @@ class Relay:
     async def _switch(self, connection: ClientConnection, response: ResponseHead) -> None:
         self.last = self._record.lasting = True
         protocol = granted_upgrade(response.headers, self._head.upgrade)
-        await self._down.switch(response.phrase, response_headers(response.headers, keep_length=False), protocol)
-        tunnel = Tunnel(self._down.wire, connection.wire, self._shared.timeouts)
+        headers = self._permit.returning.from_service(response.headers, keep_length=False)
+        await self._down.switch(response.phrase, headers, protocol)
+        tunnel = Tunnel(self._down.wire, connection.wire, self._timeouts)
         await watched(tunnel.run, self._until_withdrawn)
 
 

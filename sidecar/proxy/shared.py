@@ -43,3 +43,5 @@ class Shared:
     ids: Ids
     load: Load = field(default_factory=Load)
     forwarding: Forwarding = field(default_factory=Forwarding)
+    refresh: Callable[[str], None] = lambda _issuer: None
+    """Told the issuer whose keys are worth asking for; returns at once."""

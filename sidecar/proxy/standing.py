@@ -46,7 +46,7 @@ def _verdict(gate: Gate, facts: RequestFacts, now: float) -> EndedError | float:
         raise AssertionError("a snapshot went out of force and none took its place")
     if gate.closed_for is not None:
         return EndedError(gate.closed_for, "the gate was shut while it was open")
-    decision = evaluator.evaluate(facts, now)
+    decision = evaluator.evaluate(facts, now, spend=False)
     if not decision.allowed:
         return EndedError(decision.reason, f"while it was open: {decision.detail}")
     if decision.principal is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from sidecar.proxy.origin import Forwarding, forwarded_for, parse_address
+from sidecar.proxy.origin import Forwarding, forwarded_elements, parse_address
 
 from .stage import OK, Head, Peer, Stage, request, snapshot
 
@@ -111,4 +111,4 @@ def test_addresses(text: str, address: str) -> None:
 )
 def test_forwarded_is_read_strictly(value: bytes, hops: list[str]) -> None:
     """A value with a malformed part is believed in no part."""
-    assert forwarded_for(value) == hops
+    assert [hop for hop, _ in forwarded_elements(value)] == hops
