@@ -12,6 +12,7 @@ from http import HTTPStatus
 from urllib.parse import unquote_plus
 
 from sidecar.authz.decision import Decision
+from sidecar.authz.rewrite import joined, rest_of
 from sidecar.contract.snapshot import Redirect, Respond, Route
 from sidecar.contract.strict import ContractError
 from sidecar.http1.fields import Headers
@@ -76,8 +77,7 @@ def _location(redirect: Redirect, decision: Decision, route: Route) -> bytes:
     base, _, query = head.partition("?")
     if redirect.keep_path:
         segments = [segment for segment in route.path.removesuffix("**").split("/") if segment]
-        rest = target.path.split("/")[1 + len(segments) :]
-        base = f"{base.rstrip('/')}/{'/'.join(rest)}" if rest else base
+        base = joined(base, rest_of(target, len(segments)))
     credential = decision.credential
     hidden = credential.name if credential is not None and credential.place == "query" else None
     given = "&".join(pair for pair in target.query.split("&") if hidden is None or _name(pair) != hidden)

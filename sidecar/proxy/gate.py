@@ -1,6 +1,8 @@
 """The snapshot in force, as something that decides. The link swaps it, an exchange pins it; there is no lock,
 because neither ever awaits in between. What stays open for long waits for ``changed`` and asks again, in turn."""
 
+from dataclasses import fields
+
 import trio
 
 from sidecar.authz.evaluator import Evaluator
@@ -8,6 +10,9 @@ from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Snapshot
 
 from .enforceable import check_enforceable
+
+
+_RULES = tuple(field.name for field in fields(Snapshot) if field.name not in ("version", "issued_at", "revocations"))
 
 
 class Gate:
@@ -49,8 +54,11 @@ class Gate:
     def compiled(self, snapshot: Snapshot) -> Evaluator:
         """``snapshot`` as something that decides, with what the one in force has learnt; may be called in a thread.
         Where only the revocations are others nothing is compiled again."""
+        before = self.evaluator
+        if before is not None and _only_revocations_differ(before.snapshot, snapshot):
+            return before.with_revocations(snapshot)
         check_enforceable(snapshot)
-        return Evaluator(snapshot)
+        return Evaluator(snapshot, before)
 
     def put(self, evaluator: Evaluator) -> None:
         """In force for every exchange that begins from now on, and for every upgrade and event stream that is open."""
@@ -60,3 +68,8 @@ class Gate:
     def _tell(self) -> None:
         before, self.changed = self.changed, trio.Event()
         before.set()
+
+
+def _only_revocations_differ(one: Snapshot, other: Snapshot) -> bool:
+    """By identity, as increments leave the rest: as values, a rule that wants 1 and one that wants True are equal."""
+    return all(getattr(one, name) is getattr(other, name) for name in _RULES)
