@@ -1,21 +1,25 @@
 """The policy language: YAML -> a validated policy -> one snapshot for each service.
 
 ``document``   YAML, its traps and its bounds; a line for every value
-``shape``      every key of the language (pydantic), and the JSON Schema
-``values``     durations, claim paths, names;  ``rules``  what is asked of claims, what a test expects
+``shape``      every key of the language (pydantic), and the JSON Schema; ``issuer_shape``, ``service_shape``
+``values``     durations, claim paths, names;  ``fields`` headers and matchers;  ``places`` hosts, networks and
+               credentials;  ``amounts`` limits, sizes;  ``conditions`` CEL;  ``rules`` claims, what a test expects
 ``sentences``  what pydantic found, told to people;  ``problems``  Problem and PolicyErrors
 ``model``      Policy, a frozen value
-``load``       text -> Policy, or every problem at once, by its sections: ``issuer_section``, ``service_section``
-               with ``shadow`` (routes that undo one another), ``tests_section``; ``findings`` is what they share
+``presets``    what outside providers do (docs/providers.md)
+``load``       text -> Policy, or every problem at once, by its sections: ``issuer_section``, ``service_section`` with
+               ``route_section`` and ``shadow`` (rules that undo one another, by their ``reach``), ``tests_section``;
+               ``findings`` is what they share
 ``gather``     the files and variables that a policy refers to (the only part that reads a disk)
 ``compile``    Policy -> Snapshot
 ``check``      the file's own tests, through the sidecars' own evaluator
-``diff``       what a new policy changes, and where it allows more
+``diff``       what a new policy changes, and where it allows more (``issuer_diff``, ``route_diff``, ``told``)
 """
 
+from .change import Change
 from .check import Report, TestResult, check, failed_report
-from .compile import OwnIssuer, audience_of, carried_over, compile_snapshot
-from .diff import Change, changes, diff
+from .compile import Fetched, OwnIssuer, audience_of, carried_over, compile_snapshot
+from .diff import changes, diff
 from .gather import Gathered, gather, referenced_env, referenced_files
 from .load import load
 from .model import Policy, PolicyIssuer, PolicyTest, ServicePolicy
@@ -24,6 +28,7 @@ from .shape import json_schema
 
 __all__ = [
     "Change",
+    "Fetched",
     "Gathered",
     "OwnIssuer",
     "Policy",

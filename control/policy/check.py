@@ -4,21 +4,22 @@ The tests run through the very evaluator that the sidecars use: a second one wou
 no clock: ``now`` is an argument, and the built-in issuer needs no keys, since a test's token is not signed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sidecar.authz.evaluator import Decision, Evaluator, RequestFacts
 from sidecar.contract.reasons import status_of
-from sidecar.contract.snapshot import ClaimPath, Snapshot
+from sidecar.contract.snapshot import ClaimPath, Snapshot, Workload
 from sidecar.contract.strict import ContractError
 
 from .compile import OwnIssuer, Secrets, compile_snapshot
 from .model import Policy, PolicyTest
-from .problems import PolicyErrors, Problem, spell
+from .problems import PolicyErrors, Problem, quoted, spell, suggestion
 
 _LIFE_S = 300
 _SUBJECT = "someone"
+_ADDRESS = "192.0.2.1"  # RFC 5737: nobody's
 _PLACEHOLDER = "policy-check-has-no-secret-and-needs-none-because-tokens-in-tests-are-not-signed"
 
 
@@ -91,34 +92,87 @@ def failed_report(error: PolicyErrors) -> Report:
     return Report(error.name, tuple(error.problems))
 
 
-def check(policy: Policy, *, now: int, own: OwnIssuer | None = None, secrets: Secrets | None = None) -> Report:
+def check(
+    policy: Policy,
+    *,
+    now: int,
+    own: OwnIssuer | None = None,
+    secrets: Secrets | None = None,
+    workloads: Sequence[Workload] = (),
+) -> Report:
     """Compile ``policy`` for each service and run its tests at ``now``. With ``secrets`` None (offline) shared
-    secrets are taken to be there; control itself passes its environment, and a missing one is a problem."""
+    secrets are taken to be there; control itself passes its environment, and a missing one is a problem.
+    ``workloads``: those that control knows beside the policy's services."""
     problems: list[Problem] = []
     evaluators: dict[str, Evaluator] = {}
+    builtin = next((issuer.name for issuer in policy.issuers if issuer.builtin), "")
     for service in policy.services:
         try:
             snapshot = compile_snapshot(
-                policy, service.name, version=1, issued_at=now, own=own, secrets=secrets or (lambda _: _PLACEHOLDER)
+                policy,
+                service.name,
+                version=1,
+                issued_at=now,
+                own=own,
+                secrets=secrets or (lambda _: _PLACEHOLDER),
+                workloads=_posed(policy, builtin, workloads),
             )
             evaluators[service.name] = Evaluator(snapshot)
         except PolicyErrors as error:
             problems += error.problems
         except ContractError as error:
             problems.append(Problem(service.line, spell(("services", service.name)), str(error)))
+    problems += _unknown_callers(policy, workloads)
     tests = tuple(run(test, evaluators[test.service], now) for test in policy.tests if test.service in evaluators)
     unique = tuple(sorted(set(problems), key=lambda problem: (problem.line, problem.message)))
     return Report(policy.name, unique, policy.warnings, tests)
+
+
+def _posed(policy: Policy, builtin: str, workloads: Sequence[Workload]) -> tuple[Workload, ...]:
+    """In a test, a workload is known by its own name, whatever tokens control has given it."""
+    known = {workload.name: workload.issuer for workload in workloads}
+    known = {**dict.fromkeys(policy.service_names, builtin), **known}
+    return tuple(Workload(name, issuer, (name,)) for name, issuer in known.items())
+
+
+def _unknown_callers(policy: Policy, workloads: Sequence[Workload]) -> Iterator[Problem]:
+    known = (*policy.service_names, *(workload.name for workload in workloads))
+    for test in policy.tests:
+        if test.caller and test.caller not in known:
+            told = f"{quoted(test.caller)} is no service here and no workload that control knows"
+            yield Problem(test.line, "tests", told + suggestion(test.caller, known))
 
 
 def run(test: PolicyTest, evaluator: Evaluator, now: int) -> TestResult:
     """One test, decided as a sidecar would."""
     steps: list[str] = []
     claims = None if test.claims is None else _claims(test, evaluator.snapshot, now)
-    request = RequestFacts(test.method, test.path.encode("utf-8", "surrogatepass"))
+    request = RequestFacts(
+        test.method,
+        test.path.encode("utf-8", "surrogatepass"),
+        tuple((name.lower().encode(), value.encode()) for name, value in test.headers),
+        test.host or test.service,
+        test.address or _ADDRESS,
+    )
     decision = evaluator.evaluate_claims(request, test.issuer, claims, now, steps)
+    expected, happened = str(test.expect), _happened(decision)
     passed = test.expect.met_by(decision.reason)
-    return TestResult(test.line, test.name, passed, str(test.expect), _happened(decision), tuple(steps))
+    if test.shadow is not None:
+        passed = passed and _shadow_met(test.shadow, decision.shadow)
+        expected += f", in shadow {', '.join(test.shadow) or 'nothing'}"
+        happened += f", in shadow {', '.join(decision.shadow) or 'nothing'}"
+    return TestResult(test.line, test.name, passed, expected, happened, tuple(steps))
+
+
+def _shadow_met(expected: Sequence[str], recorded: Sequence[str]) -> bool:
+    """Each by its whole line (``route 3: insufficient_scope``) or by either half of it, and no others."""
+    left = list(recorded)
+    for word in expected:
+        line = next((line for line in left if word == line or word in line.split(": ", 1)), None)
+        if line is None:
+            return False
+        left.remove(line)
+    return not left
 
 
 def _happened(decision: Decision) -> str:
@@ -134,8 +188,13 @@ def _claims(test: PolicyTest, snapshot: Snapshot, now: int) -> Mapping[str, Any]
     expires_in = _LIFE_S if test.expires_in_ms is None else test.expires_in_ms / 1000
     usual: dict[str, Any] = {"iat": min(now, now + int(expires_in)), "exp": now + expires_in}
     if issuer is not None:
-        usual |= {"iss": issuer.issuer, "aud": issuer.audiences[0]}
-        _put(said, issuer.claims.subject, _SUBJECT)
+        usual["iss"] = issuer.issuer
+        _put(said, issuer.claims.audience, issuer.audiences[0])
+        _put(said, issuer.claims.subject, test.caller or _SUBJECT)
+        if test.caller:
+            _put(said, issuer.claims.client[0], test.caller)
+        for path in issuer.required_claims:
+            _put(said, path, _SUBJECT)
     return {**usual, **said}
 
 

@@ -3,18 +3,32 @@
 A snapshot holds what its service uses and no more: no other service's routes, issuers or secrets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from control.issuers.keys import key_from_secret
 from sidecar.authn.keys import load_keys
-from sidecar.contract.snapshot import MAX_SNAPSHOT_BYTES, Issuer, Jwk, Revocation, Snapshot, encode, with_requirements
+from sidecar.contract.snapshot import (
+    MAX_SNAPSHOT_BYTES,
+    ApiKey,
+    Issuer,
+    Jwk,
+    Revocation,
+    Snapshot,
+    Workload,
+    encode,
+    with_requirements,
+)
 from sidecar.contract.strict import ContractError
 
-from .model import Policy, PolicyIssuer
-from .problems import PolicyErrors, Problem, spell
+from .model import Policy, PolicyIssuer, ServicePolicy
+from .problems import PolicyErrors, Problem, quoted, spell, suggestion
 
 Secrets = Callable[[str], str | None]
+Fetched = Mapping[str, tuple[Jwk, ...]]
+"""The keys that control has fetched, by ``PolicyIssuer.keys_from``."""
+_NONE_FETCHED: Fetched = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +57,14 @@ def compile_snapshot(
     own: OwnIssuer | None,
     secrets: Secrets,
     revocations: Sequence[Revocation] = (),
+    fetched: Fetched = _NONE_FETCHED,
+    api_keys: Sequence[ApiKey] = (),
+    workloads: Sequence[Workload] = (),
 ) -> Snapshot:
     """What ``service``'s sidecar enforces. A service that the policy does not name gets no routes. PolicyErrors if
-    a secret is missing or weak, or if an issuer's URL is control's own. With ``own`` None the built-in issuer's
-    URL and keys are unknown, and its tokens are refused."""
+    a secret is missing or weak, if an issuer's URL is control's own, or if a rule names a caller that is neither a
+    service nor one of ``workloads``. With ``own`` None the built-in issuer's URL and keys are unknown, and its tokens
+    are refused; so are those of an issuer whose keys are not in ``fetched``, under its ``PolicyIssuer.keys_from``."""
     found = policy.service(service)
     snapshot = Snapshot(policy.trust_domain, service, version, issued_at)
     if found is None:
@@ -57,12 +75,14 @@ def compile_snapshot(
         issuer = policy.issuer(name)
         if issuer is None:
             raise AssertionError("load() lets no unknown issuer through")
-        compiled = _issuer(policy, issuer, service, own, secrets)
+        compiled = _issuer(policy, issuer, service, own, secrets, fetched)
         if isinstance(compiled, Problem):
             problems.append(compiled)
         else:
             issuers.append(compiled)
     problems += _clashes(policy, issuers)
+    problems += _strangers(policy, found, workloads)
+    takes_keys = any(source.kind == "api_key" for route in found.routes for source in route.credentials)
     snapshot = with_requirements(
         replace(
             snapshot,
@@ -70,6 +90,10 @@ def compile_snapshot(
             routes=found.routes,
             forward=found.forward,
             revocations=tuple(sorted(set(_told(revocations, found.issuers)), key=_order)),
+            deny=found.deny,
+            cors=found.cors,
+            api_keys=_keys_told(api_keys, found.issuers) if takes_keys else (),
+            workloads=_callers(policy, found, workloads),
         )
     )
     if not problems and len(encode(snapshot)) > MAX_SNAPSHOT_BYTES:
@@ -82,21 +106,31 @@ def compile_snapshot(
 
 
 def carried_over(
-    previous: Snapshot, *, version: int, issued_at: int, own: OwnIssuer, revocations: Sequence[Revocation]
+    previous: Snapshot,
+    *,
+    version: int,
+    issued_at: int,
+    own: OwnIssuer,
+    revocations: Sequence[Revocation],
+    api_keys: Sequence[ApiKey] | None = None,
 ) -> Snapshot:
     """``previous`` with other revocations and other keys of the built-in issuer, and everything else as it was: what
-    goes out when its policy cannot be compiled just now and a token or a key must be revoked all the same."""
+    goes out when its policy cannot be compiled just now and a token or a key must be revoked all the same. Of its API
+    keys those stay that are among ``api_keys`` (None: all)."""
     issuers = tuple(
         replace(issuer, keys=own.jwks, algorithms=own.algorithms) if issuer.issuer == own.issuer else issuer
         for issuer in previous.issuers
     )
     names = tuple(issuer.name for issuer in issuers)
     told = tuple(sorted(set(_told(revocations, names)), key=_order))
-    return replace(previous, version=version, issued_at=issued_at, issuers=issuers, revocations=told)
+    left = None if api_keys is None else {key.id: key for key in _keys_told(api_keys, names)}
+    kept = previous.api_keys if left is None else tuple(left[key.id] for key in previous.api_keys if key.id in left)
+    changed = replace(previous, version=version, issued_at=issued_at, issuers=issuers, revocations=told, api_keys=kept)
+    return with_requirements(changed)
 
 
 def _issuer(
-    policy: Policy, issuer: PolicyIssuer, service: str, own: OwnIssuer | None, secrets: Secrets
+    policy: Policy, issuer: PolicyIssuer, service: str, own: OwnIssuer | None, secrets: Secrets, fetched: Fetched
 ) -> Issuer | Problem:
     if issuer.outside is None:
         known = own or _UNKNOWN
@@ -108,7 +142,11 @@ def _issuer(
             leeway_s=issuer.leeway_s,
             keys=known.jwks,
             keys_known=own is not None,
+            max_lifetime_s=issuer.max_lifetime_s,
         )
+    if issuer.fetched:
+        keys = _usable(issuer.outside, fetched.get(issuer.keys_from, ()))
+        return replace(issuer.outside, keys=keys, keys_known=bool(keys))
     if issuer.secret_name is None:
         return issuer.outside
     where = spell(("issuers", issuer.name, "jwks", "secret", "env"))
@@ -123,13 +161,59 @@ def _issuer(
     return whole
 
 
+def _usable(issuer: Issuer, keys: Sequence[Jwk]) -> tuple[Jwk, ...]:
+    """Those that a sidecar takes. What a provider publishes beside them (a weak key, a second one of the same ``kid``)
+    must not keep everybody's tokens out."""
+    found: list[Jwk] = []
+    taken: set[str] = set()
+    for key in keys:
+        kid = key.get("kid")
+        if kid in taken:
+            continue
+        try:
+            load_keys(replace(issuer, keys=(key,)))
+        except ContractError:
+            continue
+        found.append(key)
+        taken |= {kid} if kid is not None else set()
+    return tuple(found)
+
+
 def _clashes(policy: Policy, issuers: Sequence[Issuer]) -> list[Problem]:
-    urls = [issuer.issuer for issuer in issuers]
+    urls = [url for issuer in issuers for url in (issuer.issuer, *issuer.aliases)]
     return [
         Problem(known.line, spell(("issuers", known.name, "issuer")), "this is control's own issuer: use builtin: true")
         for issuer in issuers
         if urls.count(issuer.issuer) > 1 and (known := policy.issuer(issuer.name)) and not known.builtin
     ]
+
+
+def _strangers(policy: Policy, service: ServicePolicy, workloads: Sequence[Workload]) -> list[Problem]:
+    known = (*policy.service_names, *(workload.name for workload in workloads))
+    return [
+        Problem(
+            line,
+            spell(("services", service.name, part, number)),
+            f"{quoted(name)} is no service here and no workload that control knows{suggestion(name, known)}",
+        )
+        for part, number, line, named in service.callers_at
+        for name in named
+        if name not in known
+    ]
+
+
+def _callers(policy: Policy, service: ServicePolicy, workloads: Sequence[Workload]) -> tuple[Workload, ...]:
+    """The workloads that the service's rules name, and no others. A service of which control knows no token yet is
+    nobody: its rule refuses."""
+    known = {workload.name: workload for workload in workloads}
+    builtin = next((issuer.name for issuer in policy.issuers if issuer.builtin), "")
+    found = [known.get(name) or Workload(name, builtin, ()) for name in sorted(service.callers)]
+    return tuple(replace(workload, subjects=tuple(sorted(set(workload.subjects)))) for workload in found)
+
+
+def _keys_told(api_keys: Sequence[ApiKey], issuers: tuple[str, ...]) -> tuple[ApiKey, ...]:
+    told = {key.id: replace(key, scopes=tuple(sorted(set(key.scopes)))) for key in api_keys if key.issuer in issuers}
+    return tuple(told[name] for name in sorted(told))
 
 
 def _told(revocations: Sequence[Revocation], issuers: tuple[str, ...]) -> list[Revocation]:

@@ -2,7 +2,8 @@
 damaged one is refused with its line and never reaches a sidecar.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -13,9 +14,10 @@ from sidecar.contract.snapshot import ClaimMap, Issuer, Jwk
 from sidecar.contract.strict import ContractError
 
 from .findings import Findings
+from .issuer_shape import ClaimMapShape, IssuerShape, JwksShape
 from .model import PolicyIssuer
+from .presets import Preset, PresetError, preset
 from .problems import Path, quoted, suggestion
-from .shape import ClaimMapShape, IssuerShape, JwksShape
 
 MAX_FILE_CHARS = 1024 * 1024
 
@@ -41,47 +43,91 @@ class IssuerSection:
         """The issuers that are sound."""
         self._check_differ(shapes)
         read = [self._issuer(name, shape) for name, shape in shapes.items()]
-        return tuple(issuer for issuer in read if issuer is not None)
+        sound = tuple(issuer for issuer in read if issuer is not None)
+        self._check_apart(sound)
+        return sound
 
     def _issuer(self, name: str, shape: IssuerShape) -> PolicyIssuer | None:
         path: Path = ("issuers", name)
         line = self._findings.line(path)
         if shape.builtin:
-            return PolicyIssuer(name, shape.leeway, line=line)
-        if shape.issuer is None or shape.audience is None or shape.jwks is None:
-            raise AssertionError("the shape lets no such issuer through")
-        keys = self._keys(shape.jwks, path)
-        algorithms = self._algorithms(shape, keys, path)
+            return PolicyIssuer(name, shape.leeway, max_lifetime_s=shape.max_lifetime, line=line)
+        base = self._base(shape, path)
+        if base is None:
+            return None
+        url, discovery = _fetched_from(shape, base)
+        keys = () if url or discovery else self._keys(shape.jwks or JwksShape(inline={}), path)
+        algorithms = self._algorithms(shape, base, keys, path)
         if keys is None or algorithms is None:
             return None
         outside = Issuer(
             name=name,
-            issuer=shape.issuer,
-            audiences=tuple(dict.fromkeys(shape.audience)),
+            issuer=base.issuer,
+            audiences=tuple(dict.fromkeys(shape.audience or ())),
             algorithms=algorithms,
             leeway_s=shape.leeway,
-            claims=_claim_map(shape.claims),
+            claims=_claim_map(shape.claims, base.claims),
             keys=keys,
+            keys_known=not (url or discovery),
+            aliases=tuple(dict.fromkeys((*base.aliases, *shape.aliases))),
+            token_type=shape.token_type,
+            max_lifetime_s=shape.max_lifetime,
+            required_claims=tuple(dict.fromkeys((*base.required_claims, *shape.required()))),
+            refreshable=bool(url or discovery),
         )
-        if _is_plain_http_to_the_world(shape.issuer):
+        self._check_transport(shape, base.issuer, url or (base.issuer if discovery else None), path)
+        if keys:
+            self._check_keys(outside, shape.jwks, path)
+        return PolicyIssuer(
+            name,
+            shape.leeway,
+            outside,
+            shape.jwks.secret.env if shape.jwks and shape.jwks.secret else None,
+            url,
+            discovery,
+            shape.allow_http,
+            shape.preset or "",
+            shape.max_lifetime,
+            line,
+        )
+
+    def _base(self, shape: IssuerShape, path: Path) -> Preset | None:
+        """What the preset says, or what there is without one."""
+        if shape.preset is None:
+            return Preset(shape.issuer or "", "")
+        try:
+            return preset(shape.preset, shape.preset_keys(), tuple(shape.audience or ()))
+        except PresetError as error:
+            self._findings.problem((*path, error.key) if error.key else path, str(error))
+            return None
+
+    def _check_transport(self, shape: IssuerShape, issuer: str, source: str | None, path: Path) -> None:
+        at = (*path, "jwks", "url") if shape.jwks and shape.jwks.url else path
+        if source is not None and not source.startswith("https://"):
+            if not source.startswith("http://"):
+                told = "jwks is missing: without it the keys are found by OIDC discovery, which needs an https issuer"
+                self._findings.problem(path, told)
+            elif not shape.allow_http:
+                told = "keys over plain http can be changed on the way: use https, or say allow_http: true"
+                self._findings.problem(at, told)
+        if _is_plain_http_to_the_world(issuer):
             self._findings.warn(
                 (*path, "issuer"), "http to a public name: an issuer's own pages and keys belong on https"
             )
-        self._check_keys(outside, shape.jwks, path)
-        return PolicyIssuer(name, shape.leeway, outside, shape.jwks.secret.env if shape.jwks.secret else None, line)
 
     def _check_differ(self, shapes: Mapping[str, IssuerShape]) -> None:
         builtin = [name for name, issuer in shapes.items() if issuer.builtin]
         for name in builtin[1:]:
             self._findings.problem(("issuers", name), f"only one issuer is built in, and {builtin[0]} is it")
+
+    def _check_apart(self, issuers: Sequence[PolicyIssuer]) -> None:
         seen: dict[str, str] = {}
-        for name, issuer in shapes.items():
-            if issuer.issuer is None:
-                continue
-            if issuer.issuer in seen:
-                told = f"the same iss as {seen[issuer.issuer]}: a token could not tell which is meant"
-                self._findings.problem(("issuers", name, "issuer"), told)
-            seen.setdefault(issuer.issuer, name)
+        for issuer in issuers:
+            for url in (issuer.outside.issuer, *issuer.outside.aliases) if issuer.outside else ():
+                if url in seen:
+                    told = f"the same iss as {seen[url]}: a token could not tell which is meant"
+                    self._findings.problem(("issuers", issuer.name, "issuer"), told)
+                seen.setdefault(url, issuer.name)
 
     def _keys(self, jwks: JwksShape, path: Path) -> tuple[Jwk, ...] | None:
         """The keys; none yet for a secret; None, and a problem noted, if they cannot be read."""
@@ -114,10 +160,13 @@ class IssuerSection:
         except KeysError as error:
             raise KeysError(f"{name}: {error}") from error
 
-    def _algorithms(self, shape: IssuerShape, keys: tuple[Jwk, ...] | None, path: Path) -> tuple[str, ...] | None:
+    def _algorithms(
+        self, shape: IssuerShape, base: Preset, keys: tuple[Jwk, ...] | None, path: Path
+    ) -> tuple[str, ...] | None:
         secret = shape.jwks is not None and shape.jwks.secret is not None
         if shape.algorithms is None:
-            return ("HS256",) if secret else algorithms_of(keys) if keys is not None else None
+            derived = algorithms_of(keys) if keys else base.algorithms
+            return ("HS256",) if secret else derived if keys is not None else None
         path = (*path, "algorithms")
         faults = [
             ((*path, number), fault)
@@ -130,24 +179,24 @@ class IssuerSection:
             self._findings.problem(where, fault)
         return None if faults else tuple(dict.fromkeys(shape.algorithms))
 
-    def _check_keys(self, issuer: Issuer, jwks: JwksShape, path: Path) -> None:
+    def _check_keys(self, issuer: Issuer, jwks: JwksShape | None, path: Path) -> None:
         try:
             load_keys(issuer)
         except ContractError as error:
             at = next(name for name in JwksShape.model_fields if getattr(jwks, name) is not None)
-            named = f"{jwks.file}: " if jwks.file else ""
+            named = f"{jwks.file}: " if jwks and jwks.file else ""
             self._findings.problem((*path, "jwks", at), f"{named}{error}")
 
 
-def _claim_map(shape: ClaimMapShape) -> ClaimMap:
-    given = shape.model_fields_set
-    usual = ClaimMap()
-    return ClaimMap(
-        subject=shape.subject,
-        scopes=(shape.scopes,),
-        client=(shape.client,) if "client" in given else usual.client,
-        roles=(shape.roles,),
-    )
+def _fetched_from(shape: IssuerShape, base: Preset) -> tuple[str | None, bool]:
+    """(the key set's URL or None, is it to be discovered?)."""
+    if shape.jwks is not None:
+        return shape.jwks.url, False
+    return (base.jwks_url, False) if base.jwks_url else (None, True)
+
+
+def _claim_map(shape: ClaimMapShape, usual: ClaimMap) -> ClaimMap:
+    return replace(usual, **{name: getattr(shape, name) for name in shape.model_fields_set})
 
 
 def _algorithm_fault(word: str, secret: bool) -> str | None:

@@ -30,10 +30,11 @@ def load(source: str, files: Mapping[str, str], env: Mapping[str, str], name: st
         note_problems(error, document, PolicyShape)
         raise PolicyErrors(name, document.problems) from error
     findings = Findings(document)
+    builtin = next((name for name, issuer in shape.issuers.items() if issuer.builtin), "")
     policy = Policy(
         trust_domain=shape.trust_domain,
         issuers=IssuerSection(findings, files).read(shape.issuers),
-        services=ServiceSection(findings, tuple(shape.issuers)).read(shape.services),
+        services=ServiceSection(findings, tuple(shape.issuers), builtin).read(shape.services),
         tests=TestsSection(findings, shape).read(shape.tests),
         warnings=tuple(sorted(findings.warnings, key=lambda warning: warning.line)),
         name=name,

@@ -1,6 +1,6 @@
 """What pydantic found, told to people: the line, the path, and what to write instead."""
 
-from collections.abc import Mapping
+import re
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -11,30 +11,29 @@ from .document import Document
 from .problems import Path, Problem, quoted, spell, suggestion
 from .values import kind
 
-NOT_IN_THIS_VERSION: Mapping[str, str] = {
-    "callers": "require.callers is not in this version: ask for a scope or a claim of the caller's token instead",
-    "when": "conditions (when) are not in this version: use scopes and claims",
-    "rate_limit": "rate_limit is not in this version",
-    "cors": "cors is not in this version",
-    "encoded_slash": "encoded_slash is not in this version: a path with an encoded slash is refused with 400",
-    "preset": "presets are not in this version: write issuer, audience and jwks with the provider's keys",
-    "domain": "presets are not in this version: write issuer, audience and jwks with the provider's keys",
-    "url": "fetching keys (jwks.url) is not in this version: save them beside the policy and write file:",
-    "discovery": "discovery is not in this version: write jwks with file, inline, pem or secret",
-}
-"""Keys that Sidegate promises and this version does not have yet. They are refused, never passed over."""
-
 
 def note_problems(error: ValidationError, document: Document, shape: type[BaseModel]) -> None:
     """Add every error to the document's problems, but where something was found wrong already."""
     known = {problem.path for problem in document.problems}
     for detail in error.errors(include_url=False):
         path, message = _told(detail, shape)
+        path = _written(path, document)
         if spell(path) in known:
             continue
         # What is unknown belongs to the mapping that it stands in, and has a line of its own.
         shown = path[:-1] if detail["type"] == "extra_forbidden" else path
         document.problems.append(Problem(document.line(path), spell(shown), message))
+
+
+def _written(path: Path, document: Document) -> Path:
+    """The path as it stands in the file: where one may stand for a list of one, or text for a mapping, it does."""
+    found: Path = ()
+    for step in path:
+        here = (*found, step)
+        if here not in document.lines and found in document.lines and (step == 0 or step == path[-1]):
+            continue
+        found = here
+    return found
 
 
 def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
@@ -46,8 +45,7 @@ def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
             return (*path, *context["at"]), context["sentence"]
         case "extra_forbidden":
             key = str(path[-1])
-            known = _keys_at(shape, path[:-1])
-            return path, NOT_IN_THIS_VERSION.get(key) or f"unknown key {quoted(key)}{suggestion(key, known)}"
+            return path, f"unknown key {quoted(key)}{suggestion(key, _keys_at(shape, path[:-1]))}"
         case "missing":
             return path[:-1], f"{path[-1]} is missing"
         case "list_type" | "tuple_type":
@@ -60,9 +58,9 @@ def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
         case "too_short":
             return path, "must not be empty"
         case "literal_error":
-            words = str(context["expected"]).replace("'", "").split(" or ")
-            near = suggestion(value, words, 0.7) if isinstance(value, str) else ""
-            return path, f"must be {' or '.join(words)}" + (near if "did you" in near else "")
+            told = str(context["expected"]).replace("'", "")
+            near = suggestion(value, re.split(", | or ", told), 0.7) if isinstance(value, str) else ""
+            return path, f"must be {told}" + (near if "did you" in near else "")
         case _:
             return path, detail["msg"]
 
@@ -83,8 +81,10 @@ def _keys_at(shape: type[BaseModel], path: Path) -> tuple[str, ...]:
 
 def _bare(annotation: Any) -> Any:
     """Without ``Annotated`` and ``| None``."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, UnionType):
-        return next((member for member in get_args(annotation) if member is not NoneType), annotation)
-    return annotation
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, UnionType):
+            annotation = next(member for member in get_args(annotation) if member is not NoneType)
+        else:
+            return annotation

@@ -1,24 +1,29 @@
-"""The ``services`` section: routes in their order, and what reaches the service."""
+"""The ``services`` section: routes in their order, what is denied before them, and what reaches the service."""
 
 from collections.abc import Mapping, Sequence
 
-from sidecar.contract.snapshot import Forward, Requirement, Route
+from sidecar.contract.snapshot import Cors, Deny, Forward, Route
+from sidecar.contract.strict import ContractError
 
+from .conditions import condition_faults
 from .findings import Findings
 from .model import ServicePolicy
 from .problems import Path
-from .shadow import shadows
-from .shape import RouteShape, ServiceShape
+from .route_section import RouteSection, header_changes
+from .service_shape import CorsShape, DenyShape, ForwardShape, ServiceShape
+from .shadow import denied_routes, deny_shadows, shadows
 
 MAX_ROUTES = 10_000
+MAX_DENY = 1000
 
 
 class ServiceSection:
-    """Reads the section; ``issuers`` are the names that it may use."""
+    """Reads the section; ``issuers`` are the names that it may use, ``builtin`` that of the built-in one, or ""."""
 
-    def __init__(self, findings: Findings, issuers: Sequence[str]) -> None:
+    def __init__(self, findings: Findings, issuers: Sequence[str], builtin: str = "") -> None:
         self._findings = findings
         self._issuers = tuple(issuers)
+        self._builtin = builtin
 
     def read(self, shapes: Mapping[str, ServiceShape]) -> tuple[ServicePolicy, ...]:
         """The services, in the order of the file."""
@@ -30,53 +35,93 @@ class ServiceSection:
         issuers = (
             known if shape.issuers is None else self._findings.known_issuers(shape.issuers, known, (*path, "issuers"))
         )
-        if len(shape.routes) > MAX_ROUTES:
-            self._findings.problem((*path, "routes"), f"more than {MAX_ROUTES} routes")
-        routes = tuple(
-            self._route(route, issuers, (*path, "routes", number)) for number, route in enumerate(shape.routes)
+        for part, most in (("routes", MAX_ROUTES), ("deny", MAX_DENY)):
+            if len(getattr(shape, part)) > most:
+                self._findings.problem((*path, part), f"more than {most}")
+        section = RouteSection(
+            self._findings, issuers, self._builtin if self._builtin in issuers else "", shape.hosts or ()
         )
-        for number, told in shadows(routes):
-            self._findings.warn((*path, "routes", number), told)
-        self._warn_of_dead_ends(issuers, routes, path)
-        headers = shape.forward.headers
-        if len({header.lower() for header in headers}) != len(headers):
-            self._findings.problem((*path, "forward", "headers"), "a header stands twice (their case does not count)")
+        routes = tuple(section.read(route, (*path, "routes", number)) for number, route in enumerate(shape.routes))
+        deny = tuple(
+            self._deny(section, rule, issuers, (*path, "deny", number)) for number, rule in enumerate(shape.deny)
+        )
+        self._warn(issuers, routes, deny, path)
         return ServicePolicy(
             name,
             issuers,
             routes,
-            Forward(tuple(headers.items()), shape.forward.token),
+            self._forward(shape.forward, (*path, "forward")),
+            deny,
+            None if shape.cors is None else self._cors(shape.cors, (*path, "cors")),
             self._findings.line(path),
             tuple(self._findings.line((*path, "routes", number)) for number in range(len(routes))),
+            tuple(self._findings.line((*path, "deny", number)) for number in range(len(deny))),
         )
 
-    def _warn_of_dead_ends(self, issuers: tuple[str, ...], routes: tuple[Route, ...], path: Path) -> None:
+    def _warn(self, issuers: tuple[str, ...], routes: tuple[Route, ...], deny: tuple[Deny, ...], path: Path) -> None:
+        for number, told in (*shadows(routes), *denied_routes(routes, deny)):
+            self._findings.warn((*path, "routes", number), told)
+        for where, told in condition_faults(routes, deny):
+            self._findings.problem((*path, *where), told)
+        names = [rule.name for rule in deny]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                self._findings.problem((*path, "deny", number, "name"), f"a second rule named {name}")
+        for number, told in deny_shadows(deny):
+            self._findings.warn((*path, "deny", number), told)
         if not routes:
             self._findings.warn((*path, "routes"), "no route: every request is answered 404")
         guarded = next((number for number, route in enumerate(routes) if route.access == "token"), None)
         if guarded is not None and not issuers:
-            self._findings.warn(
-                (*path, "routes", guarded), "needs a token, and the service has no issuer: nobody can pass"
-            )
+            told = "needs a token, and the service has no issuer: nobody can pass"
+            self._findings.warn((*path, "routes", guarded), told)
 
-    def _route(self, shape: RouteShape, issuers: tuple[str, ...], path: Path) -> Route:
-        require = Requirement(
-            tuple(dict.fromkeys(shape.require.scopes)),
-            tuple(dict.fromkeys(shape.require.any_scope)),
-            shape.require.claims,
-        )
-        if shape.access == "public" and require != Requirement():
-            told = "a public route requires nothing: take away access: public, or require"
-            self._findings.problem((*path, "require"), told)
-        if "any_scope" in shape.require.model_fields_set and not shape.require.any_scope:
-            self._findings.problem((*path, "require", "any_scope"), "must not be empty: no scope is one of none")
-        return Route(
-            path=shape.path,
+    def _deny(self, section: RouteSection, shape: DenyShape, issuers: tuple[str, ...], path: Path) -> Deny:
+        if not shape.model_fields_set - {"name", "shadow"}:
+            told = "names nothing, and would deny every request: if that is meant, write path: /**"
+            self._findings.problem(path, told)
+        section.check_callers(shape.callers, issuers, (*path, "callers"))
+        return Deny(
+            name=shape.name,
+            path=shape.path or "/**",
             methods=None if shape.methods is None else tuple(dict.fromkeys(shape.methods)),
-            access=shape.access,
-            issuers=None
-            if shape.issuers is None
-            else self._findings.known_issuers(shape.issuers, issuers, (*path, "issuers")),
-            require=require,
-            timeout_ms=shape.timeout,
+            hosts=tuple(dict.fromkeys(shape.hosts or ())),
+            headers=shape.headers,
+            query=shape.query,
+            claims=shape.claims,
+            callers=tuple(dict.fromkeys(shape.callers)),
+            addresses=tuple(dict.fromkeys(shape.addresses)),
+            when=shape.when,
+            shadow=shape.shadow,
+        )
+
+    def _cors(self, shape: CorsShape, path: Path) -> Cors | None:
+        usual = Cors(("*",))
+        try:
+            return Cors(
+                tuple(dict.fromkeys(shape.origins)),
+                tuple(dict.fromkeys(shape.methods or ())),
+                usual.headers if shape.headers is None else tuple(dict.fromkeys(shape.headers)),
+                tuple(dict.fromkeys(shape.expose)),
+                shape.credentials,
+                usual.max_age_s if shape.max_age is None else shape.max_age,
+            )
+        except ContractError as error:
+            self._findings.problem((*path, "credentials"), str(error))
+            return None
+
+    def _forward(self, shape: ForwardShape, path: Path) -> Forward:
+        headers = shape.headers
+        if len({header.lower() for header in headers}) != len(headers):
+            self._findings.problem((*path, "headers"), "a header stands twice (their case does not count)")
+        changes = header_changes(self._findings, shape.request_headers, (*path, "request_headers"))
+        for name in changes.remove + tuple(name for name, _ in (*changes.set, *changes.add)):
+            if name in {header.lower() for header in headers}:
+                told = f"{name} is filled from the claims by forward.headers, and nothing else may change it"
+                self._findings.problem((*path, "request_headers"), told)
+        return Forward(
+            tuple(headers.items()),
+            shape.token,
+            changes,
+            header_changes(self._findings, shape.response_headers, (*path, "response_headers")),
         )

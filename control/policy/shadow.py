@@ -1,103 +1,131 @@
-"""Routes that undo one another. The first match wins, so an earlier route may leave a later one nothing to do, or
-let through as public what a later one guards. A route that names its methods speaks for its path: the other methods
-go on only to a later route that names them, which may ask for less.
+"""Rules that undo one another. The first match wins, so an earlier route may leave a later one nothing to do, or
+let anybody through what a later one guards. A route that names its methods speaks for its path: the other methods
+go on only to a later route that names them, which may ask for less. A deny rule may leave a later one, or a route,
+nothing to do.
 
-Routes are compared in pairs: that several earlier routes together hide a later one is not noticed.
+Rules are compared in pairs: that several earlier ones together hide a later one is not noticed.
 """
 
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from sidecar.authz.pattern import Pattern, compile_pattern
-from sidecar.contract.snapshot import Requirement, Route
+from sidecar.contract.snapshot import Deny, Requirement, Route
+
+from .reach import Reach, field_told, reach_of
 
 MAX_COMPARED = 500
-"""Routes of one service that are compared; the number of pairs grows with its square."""
+"""Rules of one service that are compared; the number of pairs grows with its square."""
+
+_LETS = {"public": "is public", "optional": "asks nothing of who shows no credential"}
 
 
 def shadows(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:
     """(the number of a route, what is odd about it)."""
-    known: list[tuple[Route, Pattern]] = []
+    known: list[tuple[Route, Reach]] = []
     for number, route in enumerate(routes[:MAX_COMPARED]):
-        pattern = compile_pattern(route.path)
-        found = _shadow(route, pattern, known)
+        reach = reach_of(route)
+        found = _shadow(route, reach, known)
         if found is not None:
             yield number, found
-        known.append((route, pattern))
+        known.append((route, reach))
     for number in range(len(known)):
         escape = _escape(number, known)
         if escape is not None:
             yield number, escape
 
 
-def _escape(number: int, known: Sequence[tuple[Route, Pattern]]) -> str | None:
+def deny_shadows(rules: Sequence[Deny]) -> Iterator[tuple[int, str]]:
+    """(the number of a deny rule, which earlier one leaves it nothing to refuse)."""
+    known: list[tuple[Deny, Reach]] = []
+    for number, rule in enumerate(rules[:MAX_COMPARED]):
+        reach = reach_of(rule)
+        for earlier, (other, others) in enumerate(known):
+            if not other.shadow and others.covers(reach) and others.offers_all(reach) and _asks_no_more(other, rule):
+                yield number, f"never decides: deny[{earlier}] ({other.name}) refuses all of it first"
+                break
+        known.append((rule, reach))
+
+
+def denied_routes(routes: Sequence[Route], rules: Sequence[Deny]) -> Iterator[tuple[int, str]]:
+    """(the number of a route, which deny rule refuses every request of it)."""
+    flat = [(rule, reach_of(rule)) for rule in rules if not rule.shadow and _asks_no_more(rule, Deny("nothing"))]
+    for number, route in enumerate(routes[:MAX_COMPARED]) if flat else ():
+        reach = reach_of(route)
+        for rule, others in flat:
+            if others.covers(reach) and others.offers_all(reach):
+                yield number, f"never reached: the deny rule {rule.name} refuses all of it"
+                break
+
+
+def _asks_no_more(wide: Deny, narrow: Deny) -> bool:
+    """Of who calls and from where."""
+    claims = {repr(rule) for rule in narrow.claims}
+    return (
+        all(repr(rule) in claims for rule in wide.claims)
+        and (not wide.callers or (bool(narrow.callers) and set(narrow.callers) <= set(wide.callers)))
+        and (not wide.addresses or (bool(narrow.addresses) and _within(narrow.addresses, wide.addresses)))
+        and wide.when in (None, narrow.when)
+    )
+
+
+def _within(narrow: Sequence[str], wide: Sequence[str]) -> bool:
+    around = [ip_network(network) for network in wide]
+    return all(any(_is_within(ip_network(one), other) for other in around) for one in narrow)
+
+
+def _is_within(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    if isinstance(one, IPv4Network):
+        return isinstance(other, IPv4Network) and one.subnet_of(other)
+    return isinstance(other, IPv6Network) and one.subnet_of(other)
+
+
+def _escape(number: int, known: Sequence[tuple[Route, Reach]]) -> str | None:
     """Do methods that the route does not name meet fewer demands on the same path?"""
-    route, pattern = known[number]
-    if route.methods is None or route.require == Requirement():
+    route, reach = known[number]
+    if reach.methods is None or route.require == Requirement():
         return None
-    left = _offered(route)
+    left = reach.methods
     for later in range(number + 1, len(known)):
         other, others = known[later]
-        if other.methods is None or not _covers(others, pattern) or _offered(other) <= left:
+        if others.methods is None or not others.covers(reach) or others.methods <= left:
             continue
         if other.require != Requirement():  # other demands are not fewer: a write scope, beside a read scope
-            left |= _offered(other)
+            left |= others.methods
             continue
-        lets = "is public" if other.access == "public" else "takes any valid token"
-        return f"asked of {','.join(route.methods)} alone: for other methods, routes[{later}] ({label(other)}) {lets}"
+        lets = _LETS.get(other.access, "takes any valid token")
+        told = f"asked of {','.join(route.methods or ())} alone: for other methods,"
+        return f"{told} routes[{later}] ({label(other)}) {lets}"
     return None
 
 
-def _shadow(route: Route, pattern: Pattern, earlier: Sequence[tuple[Route, Pattern]]) -> str | None:
+def _shadow(route: Route, reach: Reach, earlier: Sequence[tuple[Route, Reach]]) -> str | None:
     for number, (other, others) in enumerate(earlier):
-        if _covers(others, pattern) and _offers_all(other, route):
-            if other.access == "public" and route.access != "public":
-                return f"never reached: routes[{number}] ({label(other)}) is public and lets all of it through"
+        covered = others.covers(reach)
+        if covered and others.offers_all(reach):
+            if other.access != "token" and route.access == "token":
+                lets = _LETS[other.access]
+                return f"never reached: routes[{number}] ({label(other)}) {lets} and lets all of it through"
             return f"never reached: routes[{number}] ({label(other)}) comes first and matches all of it"
-        if _covers(others, pattern) and other.methods is not None and route.methods is None:
+        if covered and others.methods is not None and reach.methods is None:
             return (
                 f"never reached: routes[{number}] ({label(other)}) speaks for all of its paths; name the methods here"
             )
-    if route.access == "public":
+    if route.access != "token":
         return None
     for number, (other, others) in enumerate(earlier):
-        if other.access != "public" or not (_meet(others, pattern) and _share_methods(other, route)):
+        if other.access == "token" or not (others.meets(reach) and others.shares_methods(reach)):
             continue
-        if not (_covers(pattern, others) and _offers_all(route, other)):
-            return f"what also matches routes[{number}] ({label(other)}), which comes first, is public"
+        if not (reach.covers(others) and reach.offers_all(others)):
+            lets = _LETS[other.access]
+            return f"what also matches routes[{number}] ({label(other)}), which comes first, {lets}"
     return None
 
 
 def label(route: Route) -> str:
-    """``GET,POST /orders/{id}``: what tells a route from others."""
-    return f"{','.join(route.methods)} {route.path}" if route.methods else route.path
-
-
-def _covers(wide: Pattern, narrow: Pattern) -> bool:
-    """Does every path of ``narrow`` match ``wide``?"""
-    if len(wide.segments) > len(narrow.segments):
-        return False
-    if not wide.rest and (narrow.rest or len(wide.segments) != len(narrow.segments)):
-        return False
-    return all(one is None or one == two for one, two in zip(wide.segments, narrow.segments, strict=False))
-
-
-def _meet(one: Pattern, two: Pattern) -> bool:
-    """Is there a path that matches both?"""
-    short, long = sorted((one, two), key=lambda pattern: len(pattern.segments))
-    if len(short.segments) < len(long.segments) and not short.rest:
-        return False
-    return all(None in pair or pair[0] == pair[1] for pair in zip(short.segments, long.segments, strict=False))
-
-
-def _offered(route: Route) -> frozenset[str]:
-    # A GET route answers HEAD too (RFC 9110 section 9.3.2), as the router has it.
-    methods = route.methods or ()
-    return frozenset((*methods, "HEAD") if "GET" in methods else methods)
-
-
-def _offers_all(wide: Route, narrow: Route) -> bool:
-    return wide.methods is None or (narrow.methods is not None and _offered(narrow) <= _offered(wide))
-
-
-def _share_methods(one: Route, two: Route) -> bool:
-    return one.methods is None or two.methods is None or bool(_offered(one) & _offered(two))
+    """``GET,POST api.shop.test /orders/{id} X-Version=2``: what tells a route from others."""
+    parts = [",".join(route.methods)] if route.methods else []
+    parts += [",".join(route.hosts)] if route.hosts else []
+    parts.append(route.path)
+    for mark, matches in (("", route.headers), ("?", route.query)):
+        parts += [f"{mark}{field_told(match)}" for match in matches]
+    return " ".join(parts)

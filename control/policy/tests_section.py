@@ -31,10 +31,13 @@ class TestsSection:
         if (token := shape.token) is not None:
             issuer = self._issuer_of_test(shape, path)
             claims = dict(token.model_extra or {})
+            self._check_caller(shape, path)
             if token.expired and token.expires_in is not None:
                 self._findings.problem((*path, "token"), "expired and expires_in say the same thing: write one")
             expires_in_ms = -3_600_000 if token.expired else token.expires_in
         who = "anonymous" if claims is None else f"sub {claims['sub']}" if "sub" in claims else "with a token"
+        if token is not None and token.caller:
+            who = f"caller {token.caller}"
         return PolicyTest(
             shape.name or f"{shape.service}: {shape.request.method} {shape.request.path} {who}",
             shape.service,
@@ -44,12 +47,32 @@ class TestsSection:
             issuer,
             claims,
             expires_in_ms,
+            (shape.request.host or "").lower(),
+            tuple(shape.request.headers.items()),
+            shape.request.address or "",
+            (token.caller if token else None) or "",
+            None if shape.shadow is None else tuple(shape.shadow),
             self._findings.line(path),
         )
+
+    def _check_caller(self, shape: TestShape, path: Path) -> None:
+        token = shape.token
+        if token is None or token.caller is None:
+            return
+        if {"sub", "client_id", "azp"} & set(token.model_extra or {}):
+            self._findings.problem((*path, "token"), "caller says whose token it is: leave out sub and client_id")
+        issuer = self._shape.issuers.get(token.issuer or "")
+        if issuer is not None and not issuer.builtin:
+            self._findings.problem((*path, "token", "issuer"), "a caller's own token is the built-in issuer's")
 
     def _issuer_of_test(self, shape: TestShape, path: Path) -> str:
         named = shape.token.issuer if shape.token else None
         known = tuple(self._shape.issuers)
+        builtin = next((name for name, issuer in self._shape.issuers.items() if issuer.builtin), "")
+        if named is None and shape.token and shape.token.caller:
+            if not builtin:
+                self._findings.problem((*path, "token", "caller"), "there is no issuer with builtin: true")
+            return builtin
         if named is not None:
             self._findings.known_issuers([named], known, (*path, "token", "issuer"))
             return named

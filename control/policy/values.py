@@ -5,6 +5,7 @@ says what to write. The JSON Schema beside each reader is for editors; the reade
 """
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
@@ -20,23 +21,12 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _ISSUER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}\Z")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}\Z")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}\Z")
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
-_ODD = re.compile(r"[^a-z0-9]")
+_EACH = re.compile(r"(?<=[^.])\[\]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
 MAX_STEPS = 8
 OWN_VARIABLES = "CONTROL_"
 """How the names of control's own settings begin; one of them is the operator credential."""
-
-_OURS = ("x-auth-", "proxy-")
-_TAKEN = frozenset(
-    {
-        *("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"),
-        *("host", "content-length", "content-type", "authorization", "cookie", "expect"),
-        *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via"),
-        *("x-request-id", "traceparent", "tracestate"),
-    }
-)
 
 
 def said(sentence: str, *at: str | int) -> PydanticCustomError:
@@ -97,6 +87,14 @@ def timeout(value: Any) -> int:
     return found
 
 
+def lifetime(value: Any) -> int:
+    """The longest life of a token, in whole seconds."""
+    found = milliseconds(value)
+    if found % 1000 or not 1 <= found // 1000 <= 10 * 366 * 86_400:
+        raise said("max_lifetime is in whole seconds, 1s at the least")
+    return found // 1000
+
+
 def leeway(value: Any) -> int:
     """How far clocks may differ, in whole seconds."""
     found = milliseconds(value)
@@ -106,7 +104,7 @@ def leeway(value: Any) -> int:
 
 
 def claim_path(value: Any) -> ClaimPath:
-    """``realm_access.roles``, or a list of steps for names that have dots in them."""
+    """``realm_access.roles``, ``groups[].name`` (of each member), or a list of steps for names with dots in them."""
     if isinstance(value, list):
         if not 1 <= len(value) <= MAX_STEPS:
             raise said(f"a claim path has between 1 and {MAX_STEPS} steps")
@@ -114,10 +112,21 @@ def claim_path(value: Any) -> ClaimPath:
     word = text(value)
     if "/" in word or ":" in word:
         raise said(f"the name of a claim with '/' or ':' is written as a list of steps: [{word}]")
-    steps = tuple(word.split("."))
+    steps = tuple(_EACH.sub(".[]", word).split("."))
     if not all(steps) or len(steps) > MAX_STEPS:
         raise said(f"{quoted(word)} is no claim path: write steps with dots between them, such as realm_access.roles")
     return steps
+
+
+def claim_paths(value: Any) -> tuple[ClaimPath, ...]:
+    """One place, or several as a list of lists of steps or as ``{any_of: [PATH, PATH]}``."""
+    if isinstance(value, dict):
+        if set(value) != {"any_of"} or not isinstance(value["any_of"], list) or not value["any_of"]:
+            raise said("several places are written {any_of: [PATH, PATH]}")
+        return tuple(dict.fromkeys(claim_path(path) for path in value["any_of"]))
+    if isinstance(value, list) and value and all(isinstance(path, list) for path in value):
+        return tuple(dict.fromkeys(claim_path(path) for path in value))
+    return (claim_path(value),)
 
 
 def claims_expression(value: Any) -> ClaimPath:
@@ -146,12 +155,53 @@ def trust_domain(value: Any) -> str:
     return word
 
 
+def host_name(value: Any) -> str:
+    """A host alone: no scheme, no port, no path."""
+    word = text(value)
+    if len(word) > 253 or not all(_LABEL.match(label) for label in word.split(".")):
+        raise said(f"{quoted(word)} is no host name: write it in lower case without https:// and without a path")
+    return word
+
+
 def issuer_name(value: Any) -> str:
     """What the policy, ``revoke`` and the logs call an issuer."""
     word = text(value)
     if not _ISSUER_NAME.match(word):
         raise said(f"{quoted(word)} is no name for an issuer: letters, digits, '-', '_' and '.', at most 63")
     return word
+
+
+def caller_name(value: Any) -> str:
+    """A service, or a workload that control knows."""
+    word = text(value)
+    if not _LABEL.match(word):
+        raise said(f"{quoted(word)} is no name of a service or workload")
+    return word
+
+
+def label(value: Any) -> str:
+    """What logs call a rule."""
+    word = text(value)
+    if not _ISSUER_NAME.match(word):
+        raise said(f"{quoted(word)} is no name for a rule: letters, digits, '-', '_' and '.', at most 63")
+    return word
+
+
+def address(value: Any) -> str:
+    """An IP address."""
+    word = text(value)
+    try:
+        return str(ip_address(word))
+    except ValueError:
+        raise said(f"{quoted(word)} is no IP address") from None
+
+
+def max_age(value: Any) -> int:
+    """How long a preflight's answer counts, in whole seconds."""
+    found = milliseconds(value)
+    if found % 1000 or found > 86_400_000:
+        raise said("max_age is in whole seconds, and 24h at the most")
+    return found // 1000
 
 
 def scope(value: Any) -> str:
@@ -172,18 +222,6 @@ def method(value: Any) -> str:
         raise said(f"{quoted(word)} is no method{hint}")
     if word == "CONNECT":
         raise said("CONNECT is not offered: a sidecar is no tunnel")
-    return word
-
-
-def header_name(value: Any) -> str:
-    """A header that the service may be given; not one that HTTP or Sidegate itself speaks for."""
-    word = text(value)
-    if not _TOKEN.match(word):
-        raise said(f"{quoted(word)} is no header name")
-    # As the most careless reader of it sees it: many servers take `_` and other odd characters for `-`.
-    lower = _ODD.sub("-", word.lower())
-    if lower in _TAKEN or lower.startswith(_OURS):
-        raise said(f"the header {word} is not free to be set by a policy")
     return word
 
 
@@ -209,9 +247,28 @@ Offset = Annotated[
     PlainValidator(_signed_milliseconds),
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(ms|s|m|h)$", "examples": ["-10s", "5m"]}),
 ]
-ClaimPathText = Annotated[
-    ClaimPath, PlainValidator(claim_path), WithJsonSchema({"oneOf": [{"type": "string"}, _STEPS_SCHEMA]})
+Lifetime = Annotated[int, PlainValidator(lifetime), WithJsonSchema(_DURATION_SCHEMA)]
+_PATH_SCHEMA = {"oneOf": [{"type": "string"}, _STEPS_SCHEMA]}
+ClaimPathsText = Annotated[
+    tuple[ClaimPath, ...],
+    PlainValidator(claim_paths),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "string"},
+                _STEPS_SCHEMA,
+                {"type": "array", "items": _STEPS_SCHEMA, "minItems": 1},
+                {
+                    "type": "object",
+                    "properties": {"any_of": {"type": "array", "items": _PATH_SCHEMA, "minItems": 1}},
+                    "required": ["any_of"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
 ]
+ClaimPathText = Annotated[ClaimPath, PlainValidator(claim_path), WithJsonSchema(_PATH_SCHEMA)]
 ClaimsExpression = Annotated[
     ClaimPath,
     PlainValidator(claims_expression),
@@ -229,5 +286,6 @@ Method = Annotated[
     PlainValidator(method),
     WithJsonSchema({"type": "string", "examples": ["GET", "POST", "PUT", "DELETE"]}),
 ]
-HeaderName = Annotated[str, AfterValidator(header_name)]
+MaxAge = Annotated[int, PlainValidator(max_age), WithJsonSchema(_DURATION_SCHEMA)]
+Address = Annotated[str, PlainValidator(address), WithJsonSchema({"type": "string", "examples": ["203.0.113.7"]})]
 Variable = Annotated[str, PlainValidator(variable), WithJsonSchema({"type": "string"})]

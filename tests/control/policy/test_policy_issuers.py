@@ -47,6 +47,44 @@ def test_an_outside_issuer_arrives_whole() -> None:
     assert issuer.outside.keys[0]["kid"] == "k1"
 
 
+def test_an_issuer_s_own_rules_arrive() -> None:
+    """Several places of a claim, members of lists, and what its tokens must have."""
+    text = outside(
+        "jwks: {file: partner.json}, token_type: at+jwt, max_lifetime: 1h, aliases: [issuer.test], "
+        "require_claims: [jti, a.b], claims: {audience: client_id, scopes: {any_of: [scope, permissions]}, "
+        "client: [[appid], [azp]], roles: 'groups[].name'}"
+    )
+    issuer = read(text).issuers[0].outside
+    assert issuer is not None
+    assert (issuer.token_type, issuer.max_lifetime_s, issuer.aliases) == ("at+jwt", 3600, ("issuer.test",))
+    assert issuer.required_claims == (("jti",), ("a", "b"))
+    assert issuer.claims == ClaimMap(
+        ("sub",), (("scope",), ("permissions",)), (("appid",), ("azp",)), (("groups", "[]", "name"),), ("client_id",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (outside("jwks: {url: 'https://keys.test/jwks'}"), ("https://keys.test/jwks", False, False)),
+        ("{issuer: 'https://issuer.test/', audience: orders}", (None, True, False)),
+        ("{issuer: 'http://idp.test/', audience: orders, allow_http: true}", (None, True, True)),
+        (
+            "{preset: okta, domain: acme.okta.com, server: aus1, audience: x}",
+            ("https://acme.okta.com/oauth2/aus1/v1/keys", False, False),
+        ),
+        ("{preset: okta, domain: acme.okta.com, audience: x, jwks: {file: partner.json}}", (None, False, False)),
+    ],
+)
+def test_where_keys_are_fetched_is_known(text: str, where: tuple[str | None, bool, bool]) -> None:
+    """For control to fetch; until it has, nothing is known, and an unknown kid is worth asking about."""
+    issuer = read(text).issuers[0]
+    assert (issuer.jwks_url, issuer.discovery, issuer.allow_http) == where
+    assert issuer.outside is not None
+    assert issuer.outside.keys_known != issuer.fetched
+    assert issuer.outside.refreshable == issuer.fetched
+
+
 def test_keys_come_from_a_file_inline_or_pem() -> None:
     """The same key three ways."""
     block = PEM.replace("\n", "\n        ").rstrip()
@@ -73,12 +111,33 @@ def test_a_secret_is_named_and_not_read() -> None:
     [
         ("{issuer: x, jwks: {file: partner.json}}", "audience is missing"),
         ("{issuer: x, audience: [], jwks: {file: partner.json}}", "must not be empty"),
-        ("{issuer: x, audience: orders}", "discovery is not in this version"),
-        ("{audience: orders}", "needs builtin: true, or issuer"),
+        ("{issuer: x, audience: orders}", "by OIDC discovery, which needs an https issuer"),
+        ("{issuer: 'http://idp.test/', audience: orders}", "or say allow_http: true"),
+        ("{audience: orders}", "needs builtin: true, a preset, or issuer"),
         ("{builtin: true, audience: orders}", "audience does not go with builtin"),
         ("{builtin: true, issuer: x}", "issuer does not go with builtin"),
-        ("{preset: auth0, domain: x, audience: y}", "presets are not in this version"),
-        (outside("jwks: {url: 'https://x.test'}"), "not in this version"),
+        ("{preset: auth0, domain: x.test}", "audience is missing"),
+        ("{preset: auth0, audience: y}", "domain is missing"),
+        ("{preset: auht0, audience: y}", "did you mean 'auth0'?"),
+        ("{preset: auth0, domain: 'https://x.test/', audience: y}", "no host name"),
+        ("{preset: auth0, domain: x.test, audience: y, issuer: z}", "issuer does not go with preset: auth0"),
+        ("{preset: google, audience: y, domain: x.test}", "domain does not go with preset: google"),
+        ("{issuer: 'https://x.test', audience: y, domain: x.test}", "domain belongs to a preset"),
+        ("{preset: entra, tenant: common, audience: y}", "every tenant there is"),
+        ("{preset: entra, tenant: abc, version: 3, audience: y}", "must be 1 or 2"),
+        ("{preset: cognito, user_pool: abc, audience: y}", "no user pool id"),
+        ("{preset: ping, audience: y}", "ping is environment"),
+        ("{preset: ping, environment: a, region: xx, audience: y}", "no region of PingOne"),
+        ("{preset: keycloak, url: 'http://kc:8080', realm: a, audience: y}", "or say allow_http: true"),
+        ("{preset: keycloak, url: 'kc:8080', realm: a, audience: y}", "no URL"),
+        ("{preset: keycloak, url: 'https://kc', realm: a/b, audience: y}", "cannot stand in a URL"),
+        (outside("jwks: {url: 'ftp://x.test'}"), "no URL"),
+        (outside("jwks: {url: 'https://u:p@x.test/'}"), "no URL"),
+        (outside("jwks: {url: 'http://x.test/keys'}"), "or say allow_http: true"),
+        (outside("jwks: {file: partner.json}, token_type: jwt"), "must be any or at+jwt"),
+        (outside("jwks: {file: partner.json}, max_lifetime: 10ms"), "whole seconds"),
+        (outside("jwks: {file: partner.json}, require_claims: [a..b]"), "no claim path"),
+        (outside("jwks: {file: partner.json}, claims: {scopes: {any_of: []}}"), "several places"),
         (outside("jwks: {}"), "exactly one of file"),
         (outside("jwks: {file: partner.json, pem: x}"), "exactly one of file"),
         (outside("jwks: {file: gone.json}"), "did not come with the policy"),
@@ -112,6 +171,9 @@ def test_two_issuers_are_told_apart() -> None:
     """One built in at most, and no two with one iss."""
     with pytest.raises(PolicyErrors, match="only one issuer is built in, and partner is it"):
         read("{builtin: true}", "  two: {builtin: true}\n")
+    google = "{preset: google, audience: a}"
+    with pytest.raises(PolicyErrors, match="the same iss as partner"):
+        read(google, "  two: {issuer: accounts.google.com, audience: b, jwks: {file: partner.json}}\n")
     with pytest.raises(PolicyErrors, match="the same iss as partner"):
         read(outside("jwks: {file: partner.json}"), f"  two: {outside('jwks: {file: partner.json}')}\n")
 
