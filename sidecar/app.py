@@ -130,6 +130,7 @@ async def run_sidecar(settings: Settings, life: Life, place: Place, started: Cal
     proxy = Proxy(
         *(gate, upstream(settings.upstream), settings.timeouts, limits, Observer(access_log, metrics)),
         forwarding=forwarding,
+        refresh=lambda issuer: link.request_refresh(issuer) if link is not None else None,
     )
     show(metrics, proxy, certificate)
     status.certificate = certificate

@@ -39,6 +39,10 @@ class Bringer(Protocol):
     @property
     def status(self) -> LinkStatus: ...
 
+    def request_refresh(self, issuer: str) -> None:
+        """Let control look whether ``issuer`` has new keys."""
+        ...
+
     async def run(self) -> None:
         """For ever."""
         ...
@@ -112,6 +116,11 @@ class Follower:
     def status(self) -> LinkStatus:
         """The present link's; *starting* while there is none."""
         return self._link.status if self._link else LinkStatus()
+
+    def request_refresh(self, issuer: str) -> None:
+        """The present link's, if there is one."""
+        if self._link is not None:
+            self._link.request_refresh(issuer)
 
     async def restore(self) -> None:
         """Begin with the identity and the snapshot that are there, if any."""

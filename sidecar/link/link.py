@@ -56,13 +56,16 @@ class Link:
         self._membership = Membership(settings, state, now, rng, blocking)
         self._enforced = Enforced(settings.service, compile_, state, now, blocking)
         self._refreshes = Refreshes()
-        self.request_refresh = self._refreshes.ask
         self._backoff = Backoff(rng)
         self._on_status = on_status
         self._restored = False
         self._live = False
         self._until_renewal = trio.CancelScope()
         self.status = LinkStatus()
+
+    def request_refresh(self, issuer: str) -> None:
+        """A token named a key of ``issuer`` that we do not have: tell control, if it was not told of late."""
+        self._refreshes.ask(issuer)
 
     async def restore(self) -> bool:
         """Load who we are and put last-good in force; True if there was one. OSError if the state directory cannot

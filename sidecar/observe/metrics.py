@@ -51,6 +51,7 @@ class Metrics:
         self._sent = Counter("sidegate_sent_bytes", "Bytes to callers", registry=registry)
         self.gauge("sidegate_snapshot_version", "Version in force; 0: none", lambda: _version(status))
         self.gauge("sidegate_snapshot_age_seconds", "Since control issued it", lambda: _age(status, clock()))
+        self.gauge("sidegate_revocations", "Entries of revoked tokens in force", lambda: _revocations(status))
         self.gauge("sidegate_control_connected", "1 while the push socket is up", lambda: status.control_connected)
         self.gauge("sidegate_ready", "1 while /ready says so", lambda: status.ready)
         self.gauge("sidegate_draining", "1 while draining", lambda: status.draining)
@@ -93,6 +94,10 @@ class Metrics:
 
 def _version(status: Status) -> float:
     return status.snapshot.version if status.snapshot else 0
+
+
+def _revocations(status: Status) -> float:
+    return len(status.snapshot.revocations) if status.snapshot else 0
 
 
 def _age(status: Status, now: float) -> float:

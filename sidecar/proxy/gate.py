@@ -11,7 +11,6 @@ from sidecar.contract.snapshot import Snapshot
 
 from .enforceable import check_enforceable
 
-
 _RULES = tuple(field.name for field in fields(Snapshot) if field.name not in ("version", "issued_at", "revocations"))
 
 

@@ -111,6 +111,9 @@ class FakeLink:
         """There is a snapshot."""
         return True
 
+    def request_refresh(self, issuer: str) -> None:
+        """Nobody listens."""
+
     async def run(self) -> None:
         """For ever."""
         self.running = True
