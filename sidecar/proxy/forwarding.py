@@ -33,7 +33,6 @@ _OTHER_METHODS = (b"x-http-method-override", b"x-http-method", b"x-method-overri
 """What some frameworks take for the request's method. Refused where it differs from the one that was authorised."""
 _NOT_FOR_CONNECTION = SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
-_BEARER = Source()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def forward_request(
     host = head.host or authority
     fields = [(name, value) for name, value in judged if plain(name) not in dropped and name not in dropped]
     if principal is not None and policy.token == "strip":
-        fields = without_credential(fields, decision.credential or _BEARER)
+        fields = without_credential(fields, decision.credential or Source())
     if decision.route is not None:
         fields = changed(fields, policy.request_headers, decision.route.request_headers, careless=True)
     if principal is not None:
