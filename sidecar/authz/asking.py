@@ -10,24 +10,29 @@ from sidecar.contract.snapshot import ClaimPath
 
 from .decision import RequestFacts
 from .fields import Fields
+from .host import normalise_host
 from .rules import roles_at
 from .target import Target
 
 _NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asking:
-    """``host`` is normalised. ``principal`` is None if nobody said who calls: then there are no claims. ``role_paths``:
+    """``principal`` is None if nobody said who calls: then there are no claims. ``role_paths``:
     where the principal's issuer keeps roles."""
 
     request: RequestFacts
-    host: str
     target: Target
     fields: Fields
     principal: Principal | None
     role_paths: tuple[ClaimPath, ...]
     now: float
+
+    @property
+    def host(self) -> str:
+        """The request's host in one spelling, "" if it is none."""
+        return normalise_host(self.request.host)
 
     @property
     def claims(self) -> Mapping[str, Any]:

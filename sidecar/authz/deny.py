@@ -53,8 +53,8 @@ class _Rule:
         """What does not hold, or None: the rule is for this request. The path has matched."""
         if self._methods is not None and asking.request.method not in self._methods:
             return f"method {shown(asking.request.method)}"
-        if asking.host and not host_holds(asking.host, self._hosts):
-            return f"host {shown(asking.host)}"
+        if self._hosts and (host := asking.host) and not host_holds(host, self._hosts):
+            return f"host {shown(host)}"
         if (miss := self._matches.miss(asking.fields)) is not None:
             return miss
         for rule in self._claims:

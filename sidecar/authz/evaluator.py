@@ -21,8 +21,9 @@ from .buckets import Buckets
 from .cors import CompiledCors
 from .decision import Decision as Decision
 from .decision import RequestFacts as RequestFacts
+from .deny import Denial
 from .reading import Reading
-from .requirement import Lack
+from .requirement import CompiledRequirement, Lack
 from .rules import ROLES
 from .ruleset import RouteRules, RuleSet
 
@@ -122,7 +123,7 @@ class Evaluator:
         if who is None and found.route.access == "token":
             return outcome(Reason.MISSING_TOKEN, "no credential")
         asking = self._asking(request, reading, who, now)
-        denial = self._rules.denies.judge(reading.denies, asking, steps)
+        denial = self._rules.denies.judge(reading.denies, asking, steps) if reading.denies else Denial()
         if denial.denied is not None:
             return outcome(Reason.DENIED, f"deny rule {denial.denied}")
         lack = self._lack(rules, asking, reading, steps)
@@ -133,28 +134,27 @@ class Evaluator:
             if wait_s and spend:
                 return outcome(Reason.RATE_LIMITED, f"again after {wait_s} s", retry_after_s=wait_s)
         shadow = tuple(f"deny {name}: {Reason.DENIED}" for name in denial.shadow)
-        shadow += _shadow(rules, asking, reading, steps)
+        if rules.shadow is not None:
+            shadow += _shadow(rules.shadow, asking, reading, steps)
         return outcome(Reason.ALLOWED, _welcome(found.route, who), shadow=shadow)
 
     def _asking(self, request: RequestFacts, reading: Reading, who: Principal | None, now: float) -> Asking:
         issuer = self._issuers.get(who.issuer_name) if who is not None else None
         roles = issuer.claims.roles if issuer else (ROLES,)
-        return Asking(request, reading.host, reading.target, reading.fields, who, roles, now)
+        return Asking(request, reading.target, reading.fields, who, roles, now)
 
     def _lack(self, rules: RouteRules, asking: Asking, reading: Reading, steps: list[str] | None) -> Lack | None:
-        if asking.principal is None or reading.found.route.access == "public":
+        if asking.principal is None or rules.require is None:
             return None
         return rules.require.lack(asking, reading.found.parameters, steps)
 
 
-def _shadow(rules: RouteRules, asking: Asking, reading: Reading, steps: list[str] | None) -> tuple[str, ...]:
+def _shadow(shadow: CompiledRequirement, asking: Asking, reading: Reading, steps: list[str] | None) -> tuple[str, ...]:
     """What the route would say if it asked what it only records."""
-    if rules.shadow is None:
-        return ()
     if asking.principal is None:
         lack: Lack | None = Lack(Reason.MISSING_TOKEN, "no credential")
     else:
-        lack = rules.shadow.lack(asking, reading.found.parameters)
+        lack = shadow.lack(asking, reading.found.parameters)
     if steps is not None:
         steps.append(f"shadow: would be {'allowed' if lack is None else f'refused, {lack.reason}: {lack.detail}'}")
     return () if lack is None else (f"route {reading.found.number + 1}: {lack.reason}",)

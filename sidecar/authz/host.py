@@ -29,5 +29,5 @@ def wildcard_of(host: str) -> str:
 
 
 def host_holds(host: str, wanted: frozenset[str]) -> bool:
-    """Is ``host`` one of ``wanted``, or is none wanted?"""
-    return not wanted or host in wanted or wildcard_of(host) in wanted
+    """Is ``host`` one of ``wanted``?"""
+    return host in wanted or wildcard_of(host) in wanted

@@ -14,19 +14,17 @@ from sidecar.contract.reasons import Reason
 from .decision import Decision, RequestFacts
 from .deny import DenyList
 from .fields import FieldReader, Fields
-from .host import normalise_host
 from .router import Found, Missed, Router, label
 from .target import MAX_ENCODING_LAYERS, Target, normalise
 
 _TWO_READINGS = "';' parameters or a second layer of encoding change which rule is for it: the path has two readings"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """``denies``: the numbers of the deny rules for the path."""
 
     target: Target
-    host: str
     fields: Fields
     found: Found
     denies: list[int]
@@ -49,19 +47,21 @@ class Reader:
             return _refused(fields, "request", steps, target)
         found = self._router.match(request.method, target.segments, request.host, fields, steps)
         denies = self._denies.on_path(target.segments)
-        if self._hides_a_slash(target, found, denies):
+        if self._router.keeps_slashes and self._hides_a_slash(target, found, denies):
             detail = "an encoded slash in the path, which its route does not keep or a deny rule reads otherwise"
             return _refused(Rejection(Reason.BAD_PATH, detail), "target", steps, target)
-        if self._has_two_readings(request, target, fields, found, denies):
+        if (";" in target.path or "%" in target.path) and self._has_two_readings(
+            request, target, fields, found, denies
+        ):
             return _refused(Rejection(Reason.BAD_PATH, _TWO_READINGS), "target", steps, target)
         if isinstance(found, Missed):
             return _missed(request.method, target, found, steps)
         if steps is not None:
             steps.append(f"route {found.number + 1}: {label(found.route)} matched {shown(target.path)}")
-        return Reading(target, normalise_host(request.host), fields, found, denies)
+        return Reading(target, fields, found, denies)
 
     def _hides_a_slash(self, target: Target, found: Found | Missed, denies: list[int]) -> bool:
-        if not self._router.keeps_slashes or not target.hides_slash:
+        if not target.hides_slash:
             return False
         if isinstance(found, Missed) or found.route.encoded_slash != "keep":
             return True
@@ -73,8 +73,6 @@ class Reader:
     ) -> bool:
         """Some upstreams drop ``;parameters`` before they match (Tomcat, Spring), some decode twice."""
         segments = target.segments
-        if not any(";" in segment or "%" in segment for segment in segments):
-            return False
         path_counts = _number(found) in self._reads_path or self._denies.reads_path(denies)
         for _ in range(MAX_ENCODING_LAYERS):
             segments = tuple(name for name in (segment.partition(";")[0] for segment in segments) if name)

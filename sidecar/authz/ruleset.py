@@ -27,7 +27,7 @@ from .router import Router
 class RouteRules:
     """What one route asks, what it would ask, what it allows in a time, and what it forwards. None: nothing."""
 
-    require: CompiledRequirement
+    require: CompiledRequirement | None
     shadow: CompiledRequirement | None
     limits: CompiledLimits | None
     rewrite: Rewrite
@@ -69,10 +69,10 @@ def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, b
         if route.access == "public" and route.require != Requirement():
             raise ValueError("public, and yet it requires something")
         pattern = compile_pattern(route.path)
-        shadow = CompiledRequirement(route.shadow, pattern, workloads, hidden) if route.shadow is not None else None
+        asked = route.require if route.require != Requirement() else None
         return RouteRules(
-            CompiledRequirement(route.require, pattern, workloads, hidden),
-            shadow,
+            CompiledRequirement(asked, pattern, workloads, hidden) if asked is not None else None,
+            CompiledRequirement(route.shadow, pattern, workloads, hidden) if route.shadow is not None else None,
             CompiledLimits(route, buckets) if route.rate_limits else None,
             Rewrite(route, pattern),
         )

@@ -21,6 +21,7 @@ def _rows(title: str) -> list[list[list[str]]]:
 
 
 PATHS = [(row[0][0].strip("`"), row[1][0], row[2]) for row in _rows("Paths")]
+KEPT = [(row[0][0], row[1][0], row[2]) for row in _rows("Kept slashes")]
 PATTERNS = [(row[0][0], row[1], row[2]) for row in _rows("Patterns")]
 
 
@@ -28,6 +29,7 @@ def test_the_tables_are_there() -> None:
     """A table that could not be read would pass every test."""
     assert len(PATHS) > 75
     assert len(PATTERNS) > 10
+    assert len(KEPT) > 10
 
 
 @pytest.mark.parametrize(("target", "forwarded", "segments"), PATHS, ids=[row[0] or "empty" for row in PATHS])
@@ -40,6 +42,18 @@ def test_paths(target: str, forwarded: str, segments: list[str]) -> None:
         assert found.forward() == forwarded.encode()
         assert found.segments == tuple(segments)
         assert normalise(found.forward()) == found
+
+
+@pytest.mark.parametrize(("target", "forwarded", "segments"), KEPT, ids=[row[0] for row in KEPT])
+def test_kept_slashes(target: str, forwarded: str, segments: list[str]) -> None:
+    """A row of the table of kept slashes; where none is kept, every row with one is refused."""
+    found = normalise(target.encode(), keep_slashes=True)
+    if isinstance(found, Rejection):
+        assert found.reason == forwarded
+    else:
+        assert found.forward() == forwarded.encode()
+        assert found.segments == tuple(segments)
+    assert isinstance(normalise(target.encode()), Rejection)
 
 
 @pytest.mark.parametrize(("pattern", "yes", "no"), PATTERNS, ids=[row[0] for row in PATTERNS])
