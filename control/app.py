@@ -4,6 +4,7 @@
       |- HTTP        Hypercorn's trio worker: API, issuer, dashboard
       |- push        the push server
       |- keys        every few seconds: the next step of a key rotation, if one is due
+      |- providers   the keys of outside issuers, as often as each is due
       `- the end     SIGTERM or SIGINT: no new connections, those under way get a moment, exit 0
 
 Both sockets are bound before anything is opened, so that a port that is taken changes nothing on disk. Whatever
@@ -34,6 +35,8 @@ from control.api.versions import MAX_WAIT_S
 from control.dashboard import dashboard
 from control.distribution import PushServer
 from control.errors import ControlError
+from control.issuers.fetch import Fetcher
+from control.issuers.refresher import Refresher
 from control.journal import write_journal
 from control.listeners import BindError, Bound, bind_http, bind_push
 from control.mesh import Mesh, open_mesh
@@ -90,7 +93,9 @@ def _bind(settings: Settings) -> tuple[Bound, list[Bound]]:
 def _open(settings: Settings, public_url: str) -> Mesh:
     where = f"data {settings.data}"
     try:
-        return open_mesh(settings.data, public_url, token_lifetime_s=settings.token_lifetime_s)
+        return open_mesh(
+            settings.data, public_url, token_lifetime_s=settings.token_lifetime_s, key_grace_s=settings.key_grace_s
+        )
     except OSError as error:
         raise _unusable(settings.data, error) from None
     except SQLAlchemyError as error:
@@ -132,9 +137,9 @@ def _admit_operator(mesh: Mesh, token: str | None) -> None:
         print(f"operator credential, shown this once (set CONTROL_TOKEN to it):\n{made}", file=sys.stderr, flush=True)
 
 
-def site(mesh: Mesh, fleet: PushServer, *, over_tls: bool = False) -> ASGIApp:
+def site(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None, *, over_tls: bool = False) -> ASGIApp:
     """All that is served over HTTP, behind its gate. Runs inside trio."""
-    app = application(mesh, fleet)
+    app = application(mesh, fleet, refresher)
     dashboard.mount(app, over_tls=over_tls)
     return guarded(app)
 
@@ -142,11 +147,13 @@ def site(mesh: Mesh, fleet: PushServer, *, over_tls: bool = False) -> ASGIApp:
 async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound]) -> None:
     end = trio.Event()
     fleet = PushServer(mesh)
-    app = site(mesh, fleet, over_tls=(settings.public_url or "").startswith("https://"))
+    refresher = Refresher(mesh.providers, Fetcher(settings.provider_networks))
+    app = site(mesh, fleet, refresher, over_tls=(settings.public_url or "").startswith("https://"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen_for_signals, end)
         await nursery.start(fleet.serve, [place.listener() for place in push])
         nursery.start_soon(_advance_keys, mesh, fleet)
+        nursery.start_soon(refresher.run)
         async with trio.open_nursery() as until_answered:
             served = cast("Framework", app)  # Hypercorn and Starlette spell one protocol in two ways
             await until_answered.start(partial(serve, served, _hypercorn(http), shutdown_trigger=end.wait, mode="asgi"))

@@ -11,12 +11,14 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "CONTROL_"
 MIN_TOKEN_CHARS = 32
+Network = IPv4Network | IPv6Network
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -34,6 +36,8 @@ class Settings:
     public_url: str | None = None
     token: str | None = field(default=None, repr=False)
     token_lifetime_s: int = 900
+    key_grace_s: int = 3600
+    provider_networks: tuple[Network, ...] = ()
     log_level: str = "info"
 
 
@@ -131,6 +135,20 @@ def _token_lifetime(text: str) -> int:
     return seconds
 
 
+def _key_grace(text: str) -> int:
+    seconds = duration_s(text)
+    if seconds > 7 * 86400:
+        raise SettingsError(f"{text!r} is longer than 7d")
+    return seconds
+
+
+def _provider_networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise SettingsError(f"{text!r} is not a list of networks such as 10.0.0.0/8,fd00::/8") from None
+
+
 def _log_level(text: str) -> str:
     if text.lower() not in LOG_LEVELS:
         raise SettingsError(f"{text!r} is none of {', '.join(LOG_LEVELS)}")
@@ -146,6 +164,8 @@ SETTINGS = (
     Setting("token", operator_token, "operator credential (variable or file only)", "made at first start", secret=True),
     Setting("token_file", Path, "file that holds the operator credential"),
     Setting("token_lifetime", _token_lifetime, "how long an issued token lives", "15m"),
+    Setting("key_grace", _key_grace, "how long a key that its provider has dropped still counts", "1h"),
+    Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
     Setting("log_level", _log_level, ", ".join(LOG_LEVELS), "info"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -212,8 +232,9 @@ def _build(values: dict[str, Any]) -> Settings:
         if "token" in values:
             raise SettingsError("token and token_file exclude each other: set one of them")
         values["token"] = read_token(token_file)
-    if "token_lifetime" in values:
-        values["token_lifetime_s"] = values.pop("token_lifetime")
+    for name in ("token_lifetime", "key_grace"):
+        if name in values:
+            values[f"{name}_s"] = values.pop(name)
     return Settings(**values)
 
 

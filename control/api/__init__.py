@@ -9,6 +9,8 @@
 ``versions``    history, rollback, rollout
 ``fleet``       sidecars and join tokens
 ``identity``    applications and tokens
+``api_keys``    keys that are shown as they are
+``issuers``     whose tokens count, and how fresh their keys are
 ``keys``        signing keys and revocations
 ``issuer``      ``/oauth2/token``, ``/.well-known/*``, ``/live``, ``/ready``: open to all
 """

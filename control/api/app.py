@@ -7,15 +7,17 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from control.distribution import PushServer
+from control.issuers.fetch import Fetcher
+from control.issuers.refresher import Refresher
 from control.mesh import Mesh
 
+from . import api_keys, identity, issuer, issuers, keys, policy, problems, versions
 from . import fleet as fleet_routes
-from . import identity, issuer, keys, policy, problems, versions
 from .gate import GUARDED, Gate
 from .rate import Attempts
 
 
-def application(mesh: Mesh, fleet: PushServer) -> FastAPI:
+def application(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None) -> FastAPI:
     """Every route of the API, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
     app = FastAPI(
         title="Sidegate control",
@@ -27,9 +29,10 @@ def application(mesh: Mesh, fleet: PushServer) -> FastAPI:
     )
     app.state.mesh = mesh
     app.state.fleet = fleet
+    app.state.refresher = refresher or Refresher(mesh.providers, Fetcher())
     app.state.attempts = Attempts(trio.current_time())
     problems.install(app)
-    for room in (policy, versions, fleet_routes, identity, keys, issuer):
+    for room in (policy, versions, fleet_routes, identity, api_keys, keys, issuers, issuer):
         app.include_router(room.router)
     return app
 

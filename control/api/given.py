@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from control.distribution import PushServer
 from control.identity import Operator
+from control.issuers.refresher import Refresher
 from control.mesh import Mesh
 
 MAX_NUMBER = 2**53 - 1
@@ -25,6 +26,11 @@ def _fleet(request: Request) -> PushServer:
     return fleet
 
 
+def _refresher(request: Request) -> Refresher:
+    refresher: Refresher = request.app.state.refresher
+    return refresher
+
+
 def _actor(request: Request) -> str:
     operator: Operator = request.state.operator
     return operator.name
@@ -32,6 +38,7 @@ def _actor(request: Request) -> str:
 
 TheMesh = Annotated[Mesh, Depends(_mesh)]
 TheFleet = Annotated[PushServer, Depends(_fleet)]
+TheRefresher = Annotated[Refresher, Depends(_refresher)]
 Actor = Annotated[str, Depends(_actor)]
 VersionNumber = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
 Key = Annotated[str, Path(min_length=1, max_length=200)]
@@ -43,6 +50,7 @@ Instant = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 """Unix seconds."""
 Lifetime = Annotated[int, Field(ge=1, le=366 * 86400)]
 """Seconds."""
+KeyLifetime = Annotated[int, Field(ge=1, le=10 * 366 * 86400)]
 
 
 class Given(BaseModel):
@@ -73,6 +81,8 @@ class ExplainGiven(Given):
     path: Annotated[str, Field(min_length=1, max_length=8192)]
     token: Annotated[str, Field(max_length=65536)] | None = None
     headers: Annotated[dict[Name, Annotated[str, Field(max_length=8192)]], Field(max_length=100)] = {}
+    host: Annotated[str, Field(max_length=300)] = ""
+    address: Annotated[str, Field(max_length=100)] = ""
 
 
 class JoinTokenGiven(Given):
@@ -98,6 +108,30 @@ class AppChange(Given):
     scopes: Names | None = None
     services: Names | None = None
     active: bool | None = None
+
+
+class ApiKeyGiven(Given):
+    """An API key to make: for ``subject``, and as ``app`` if one is named. ``lifetime_s`` null: for good."""
+
+    subject: Name | None = None
+    app: Name | None = None
+    name: Name | None = None
+    scopes: Names = []
+    lifetime_s: KeyLifetime | None = None
+
+
+class ApiKeyChange(Given):
+    """What to change of an API key; what is absent stays."""
+
+    name: Name | None = None
+    scopes: Names | None = None
+    lifetime_s: KeyLifetime | None = None
+
+
+class KidGiven(Given):
+    """A key of an outside issuer."""
+
+    kid: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class TokenGiven(Given):

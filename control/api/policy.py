@@ -4,20 +4,24 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
+import trio
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
 from control.errors import Conflict, NotFound
-from control.mesh import Explanation, Mesh
+from control.mesh import Explanation, Mesh, Version
+from control.mesh.inputs import providers_of
 from control.policy import Policy, changes, load
 from control.policy import check as check_policy
 from sidecar.contract.reasons import status_of
 
-from .given import MAX_NUMBER, Actor, ExplainGiven, PolicyGiven, PushGiven, TheMesh
+from .given import MAX_NUMBER, Actor, ExplainGiven, PolicyGiven, PushGiven, TheMesh, TheRefresher
 from .problems import Refusal, plain_problems
 
 router = APIRouter(prefix="/v1", tags=["policy"])
+
+OBTAIN_WITHIN_S = 3.0
 
 
 @router.get("/policy")
@@ -39,19 +43,31 @@ def get_policy(
 
 
 @router.post("/policy", status_code=HTTP_201_CREATED)
-def push_policy(
-    given: PushGiven, mesh: TheMesh, actor: Actor, if_match: Annotated[str | None, Header()] = None
+async def push_policy(
+    given: PushGiven,
+    mesh: TheMesh,
+    refresher: TheRefresher,
+    actor: Actor,
+    if_match: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
-    """Checks the policy, runs its tests and puts it in force. ``If-Match: "VERSION"`` guards against a race."""
+    """Checks the policy, runs its tests and puts it in force. ``If-Match: "VERSION"`` guards against a race. The keys
+    of providers that it names for the first time are asked for before, but not for long."""
     expected = None if if_match is None else _version_of(if_match)
-    warnings = load(given.source, given.files, given.env).warnings
+    new = await trio.to_thread.run_sync(load, given.source, given.files, given.env)
+    await refresher.obtain(providers_of(new), OBTAIN_WITHIN_S)
+    return {
+        **asdict(await trio.to_thread.run_sync(_push, given, mesh, actor, expected)),
+        "warnings": plain_problems(new.warnings),
+    }
+
+
+def _push(given: PushGiven, mesh: Mesh, actor: str, expected: int | None) -> Version:
     try:
-        version = mesh.push(given.source, given.files, given.env, actor, note=given.note, expected_version=expected)
+        return mesh.push(given.source, given.files, given.env, actor, note=given.note, expected_version=expected)
     except Conflict as error:
         if expected is None:
             raise
         raise Refusal(412, str(error)) from error
-    return {**asdict(version), "warnings": plain_problems(warnings)}
 
 
 @router.post("/policy/check")
@@ -77,7 +93,15 @@ def diff(given: PolicyGiven, mesh: TheMesh) -> dict[str, Any]:
 @router.post("/explain")
 def explain(given: ExplainGiven, mesh: TheMesh) -> dict[str, Any]:
     """The decision that the service's sidecar would take, step by step, made by the sidecar's own code."""
-    explanation = mesh.explain(given.service, given.method, given.path, given.token, given.headers)
+    explanation = mesh.explain(
+        given.service,
+        given.method,
+        given.path,
+        given.token,
+        given.headers,
+        host=given.host,
+        address=given.address,
+    )
     policy, _ = _in_force(mesh)
     known = policy is not None and policy.service(given.service) is not None
     return {**_explained(explanation), "in_policy": known}

@@ -54,9 +54,9 @@ class Client:
         """The answer's JSON."""
         return self._send("PATCH", path, json=body)
 
-    def delete(self, path: str) -> None:
-        """Nothing comes back."""
-        self._send("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """The answer's JSON, if there is one."""
+        return self._send("DELETE", path)
 
     def _send(self, method: str, path: str, file: str = "", **options: Any) -> Any:
         try:

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from . import output as out
 from .failure import USAGE, Failure
+from .issuers import troubles
 from .options import Output, duration_s, wants_json
 
 if TYPE_CHECKING:
@@ -28,12 +30,12 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
     output: Output = None,
 ) -> None:
-    """Each sidecar: where it is, what it enforces, what it refused and why."""
+    """Each sidecar: where it is, what it enforces, what it refused and why. Then issuers whose keys are not fresh."""
     from .client import Client
 
     with Client() as client:
         while True:
-            answer = client.get("/sidecars")
+            answer = {**client.get("/sidecars"), **client.get("/issuers")}
             if watch and sys.stdout.isatty():
                 print("\033[H\033[2J", end="")
             if wants_json(output):
@@ -68,6 +70,8 @@ def _show_status(answer: dict[str, Any]) -> None:
     ]
     if rows:
         out.table(("service", "instance", "address", "version", "state", "last seen", "id"), rows, "")
+    for line in troubles(answer["issuers"], time.time()):
+        out.say(line)
 
 
 def join_token(

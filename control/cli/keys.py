@@ -66,17 +66,29 @@ def keys_rotate(
 
 
 def keys_revoke(
-    kid: Annotated[str, typer.Argument(metavar="KID", help="See: control keys list.", show_default=False)],
+    kid: Annotated[
+        str, typer.Argument(metavar="KID", help="See: control keys list, control issuer list.", show_default=False)
+    ],
+    issuer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="An outside issuer of the policy; default: control's own.", show_default=False
+        ),
+    ] = None,
     wait: Wait = False,
     timeout: Timeout = "30s",
     output: Output = None,
 ) -> None:
-    """A key that has leaked: every token it signed ends at once, and a fresh key signs."""
+    """A key that has leaked: every token it signed ends at once, and a fresh key signs. One of an outside issuer never
+    counts again, even while its provider publishes it."""
     from .client import Client, segment
 
     timeout_s = duration_s(timeout, "--timeout")
     with Client() as client:
-        made = client.post(f"/keys/{segment(kid)}/revoke")
+        if issuer is None:
+            made = client.post(f"/keys/{segment(kid)}/revoke")
+        else:
+            made = client.post(f"/issuers/{segment(issuer)}/revoke-key", {"kid": kid})
         _receipt(client, made, f"version {made['version']}: key {kid} is revoked", wait, timeout_s, output)
 
 

@@ -169,6 +169,8 @@ def explain(
     header: Annotated[
         list[str] | None, typer.Option(help="'Name: value'; may be repeated.", show_default=False)
     ] = None,
+    host: Annotated[str, typer.Option(help="The Host that the request names.", show_default=False)] = "",
+    address: Annotated[str, typer.Option(help="Where it comes from: an IP address.", show_default=False)] = "",
     output: Output = None,
 ) -> None:
     """What the sidecar of SERVICE would answer, step by step. Nothing is sent to it."""
@@ -178,6 +180,8 @@ def explain(
         "path": path,
         "token": _token(token, token_file),
         "headers": _headers(header or []),
+        "host": host,
+        "address": address,
     }
     with _client() as client:
         answer = client.post("/explain", body)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .client import Client
 from .failure import Failure
-from .output import harmless, hint, say
+from .output import harmless, hint, say, show_json
 
 LONGEST_POLL_S = 25.0
 
@@ -36,6 +36,25 @@ def receipt(rollout: dict[str, Any], *, each: bool) -> None:
     say(summary if total else "in force on 0 of 0: no sidecar is connected")
     if rollout["away"]:
         hint(f"{len(rollout['away'])} away: each gets it when it comes back (control status)")
+
+
+def report(
+    client: Client, made: dict[str, Any], sentence: str | None, wait: bool, timeout_s: float, as_json: bool
+) -> None:
+    """Says what was made (``sentence``, or all of it for programs), and with ``wait`` who has it. A Failure if someone
+    has not."""
+    rollout = wait_for(client, made["version"], timeout_s) if wait else None
+    if as_json:
+        show_json(made if rollout is None else {**made, "rollout": rollout})
+    elif sentence is not None:
+        say(sentence)
+    if rollout is None:
+        return
+    if as_json:
+        if not settled(rollout):
+            raise Failure(f"version {made['version']} is not in force everywhere.")
+    else:
+        receipt(rollout, each=False)
 
 
 def settled(rollout: dict[str, Any]) -> bool:

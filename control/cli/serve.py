@@ -33,6 +33,10 @@ def serve(
     public_url: Annotated[Text, _flag("URL", "The issuer's name [http://HTTP].")] = None,
     token_file: Annotated[Text, _flag("FILE", "File that holds the operator credential.")] = None,
     token_lifetime: Annotated[Text, _flag("DURATION", "How long an issued token lives [15m].")] = None,
+    key_grace: Annotated[Text, _flag("DURATION", "How long a key that its provider dropped still counts [1h].")] = None,
+    provider_networks: Annotated[
+        Text, _flag("NETWORKS", "Private networks that providers' public names may lead to.")
+    ] = None,
     log_level: Annotated[Text, _flag("LEVEL", "debug, info, warning, error [info].")] = None,
     config: Annotated[Text, _flag("FILE.toml", "Settings from a file.")] = None,
     token: Annotated[Text, typer.Option(hidden=True)] = None,
@@ -54,6 +58,8 @@ def serve(
         "public_url": public_url,
         "token_file": token_file,
         "token_lifetime": token_lifetime,
+        "key_grace": key_grace,
+        "provider_networks": provider_networks,
         "log_level": log_level,
         "config": config,
     }

@@ -19,16 +19,21 @@ from control.authority.signing_keys import Algorithm, algorithm_named
 from control.errors import Conflict, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
+from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
 from control.store import Database, open_database
 from control.store.audit import AuditEntry, newest, record
 
 from . import revocations, versions
+from .api_keys import ApiKeys
+from .callers import Callers
 from .enrolment import Enrolment
 from .explanation import Explanation, explained
+from .inputs import workloads
 from .join_tokens import JoinTokenInfo, JoinTokens
 from .keys import Keys
 from .ledger import Ledger
+from .providers import Providers
 from .publication import Publication
 from .revocations import RevocationInfo
 from .versions import StoredPolicy, Version
@@ -49,6 +54,7 @@ class Mesh:
         clock: Callable[[], float],
         token_lifetime_s: int,
         token_algorithm: Algorithm,
+        key_grace_s: int,
     ) -> None:
         self._database, self._authority, self._clock = database, authority, clock
         self._issuer_url, self._secrets = issuer_url, secrets
@@ -58,7 +64,9 @@ class Mesh:
         self._keys = Keys(self._ledger, signer, token_algorithm)
         self._join_tokens = JoinTokens(database, authority.ca_der, clock)
         self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
-        self.applications, self.operators = Applications(database, clock), Operators(database, clock)
+        self.applications = Applications(database, clock, Callers(self._ledger).changed)
+        self.operators, self.api_keys = Operators(database, clock), ApiKeys(self._ledger, self.applications)
+        self.providers = Providers(self._ledger, issuer_url, key_grace_s)
         self._tokens = AccessTokens(issuer_url, self._audiences, signer.sign, clock, token_lifetime_s)
         self._endpoint = TokenEndpoint(self.applications, self._tokens)
         self._push_tls = PushTls(authority, clock())
@@ -71,7 +79,7 @@ class Mesh:
         self.ca_der, self.signing_public_key = self._authority.ca_der, self._authority.signing_public_key
         self.current, self.chain_for = self._ledger.current, self._ledger.chain_for
         self.increments_after = self._ledger.increments_after
-        self.subscribe = self._ledger.subscribe
+        self.subscribe, self.refresh_requested = self._ledger.subscribe, self.providers.asked_for
         self.jwks, self.revoke_key = self._keys.jwks, self._keys.revoke
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
@@ -131,12 +139,17 @@ class Mesh:
         path: str,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        host: str = "",
+        address: str = "",
     ) -> Explanation:
         """What that service's sidecar decides about a request, found by the sidecar's own code; NotFound."""
         chain = self._ledger.chain_for(service)
         if chain is None:
             raise NotFound("there is no policy yet")
-        return explained(chain, self.signing_public_key, self._clock(), method, path, token, headers or {})
+        return explained(
+            chain, self.signing_public_key, self._clock(), method, path, token, headers or {}, host, address
+        )
 
     def revoke(
         self,
@@ -158,9 +171,6 @@ class Mesh:
             for one in values
         ]
         return self._ledger.revoke(asked, actor, f"{by} {' '.join(values)}".strip())
-
-    def refresh_requested(self, issuer: str, service: str) -> None:
-        """A sidecar of ``service`` met a token that names a key which ``issuer`` does not have there."""
 
     def revocations(self) -> list[RevocationInfo]:
         """Those that can still name a token."""
@@ -231,7 +241,8 @@ class Mesh:
     def _check(self, policy: Policy) -> None:
         with self._database.read() as session:
             own = self._publication.own_issuer(session)
-        report = check(policy, now=int(self._clock()), own=own, secrets=self._secrets)
+            known = workloads(session, policy, all_known=False)
+        report = check(policy, now=int(self._clock()), own=own, secrets=self._secrets, workloads=known)
         failed = [
             Problem(test.line, test.name, f"expected {test.expected}, and the answer would be {test.happened}")
             for test in report.tests
@@ -279,10 +290,11 @@ def open_mesh(
     clock: Callable[[], float] = time.time,
     token_lifetime_s: int = 900,
     token_algorithm: str = "ES256",
+    key_grace_s: int = DEFAULT_GRACE_S,
 ) -> Mesh:
     """The mesh kept in ``data`` (or in the database of that URL), made now if there is none."""
     store = open_database(data, database)
     with store.write() as session:
         authority = open_authority(session, clock())
     algorithm = algorithm_named(token_algorithm)
-    return Mesh(store, authority, public_url.rstrip("/"), secrets, clock, token_lifetime_s, algorithm)
+    return Mesh(store, authority, public_url.rstrip("/"), secrets, clock, token_lifetime_s, algorithm, key_grace_s)

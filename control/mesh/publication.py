@@ -22,6 +22,7 @@ from sidecar.contract.snapshot import Revocation, decode, encode
 from sidecar.contract.strict import ContractError
 
 from . import increments, revocations
+from .inputs import inputs
 from .versions import Version
 
 KEEP_VERSIONS = 20
@@ -89,7 +90,7 @@ class Publication:
                 service,
                 error,
             )
-            payload = self._carry_over(session, version, previous, told)
+            payload = self._carry_over(session, version, policy, previous, told)
         sealed = self._authority.seal(payload)
         session.add(
             SnapshotRow(
@@ -124,12 +125,19 @@ class Publication:
         newest = select(SnapshotRow.payload).where(SnapshotRow.service == service).order_by(SnapshotRow.version.desc())
         return session.scalars(newest.limit(1)).first()
 
-    def _carry_over(self, session: Session, version: Version, previous: bytes, told: Sequence[Revocation]) -> bytes:
-        own = self.own_issuer(session)
-        snapshot = decode(previous)
-        return encode(
-            carried_over(snapshot, version=version.version, issued_at=version.created_at, own=own, revocations=told)
+    def _carry_over(
+        self, session: Session, version: Version, policy: Policy, previous: bytes, told: Sequence[Revocation]
+    ) -> bytes:
+        snapshot = carried_over(
+            decode(previous),
+            policy,
+            version=version.version,
+            issued_at=version.created_at,
+            own=self.own_issuer(session),
+            revocations=told,
+            **inputs(session, policy, version),
         )
+        return encode(snapshot)
 
     def _compile(
         self, session: Session, version: Version, policy: Policy, service: str, told: Sequence[Revocation]
@@ -142,6 +150,7 @@ class Publication:
             own=self.own_issuer(session),
             secrets=self._secrets,
             revocations=told,
+            **inputs(session, policy, version),
         )
         return encode(snapshot)
 

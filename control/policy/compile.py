@@ -107,26 +107,42 @@ def compile_snapshot(
 
 def carried_over(
     previous: Snapshot,
+    policy: Policy,
     *,
     version: int,
     issued_at: int,
     own: OwnIssuer,
     revocations: Sequence[Revocation],
-    api_keys: Sequence[ApiKey] | None = None,
+    fetched: Fetched = _NONE_FETCHED,
+    api_keys: Sequence[ApiKey] = (),
+    workloads: Sequence[Workload] = (),
 ) -> Snapshot:
-    """``previous`` with other revocations and other keys of the built-in issuer, and everything else as it was: what
-    goes out when its policy cannot be compiled just now and a token or a key must be revoked all the same. Of its API
-    keys those stay that are among ``api_keys`` (None: all)."""
-    issuers = tuple(
-        replace(issuer, keys=own.jwks, algorithms=own.algorithms) if issuer.issuer == own.issuer else issuer
-        for issuer in previous.issuers
-    )
+    """``previous``, which was of ``policy``, with other revocations and other keys, and everything else as it was: what
+    goes out when the policy cannot be compiled just now and a token, a key or a caller must be revoked all the same. Of
+    its API keys those stay that are among ``api_keys``; none comes, for the same reason."""
+    issuers = tuple(_with_keys(issuer, policy.issuer(issuer.name), own, fetched) for issuer in previous.issuers)
     names = tuple(issuer.name for issuer in issuers)
-    told = tuple(sorted(set(_told(revocations, names)), key=_order))
-    left = None if api_keys is None else {key.id: key for key in _keys_told(api_keys, names)}
-    kept = previous.api_keys if left is None else tuple(left[key.id] for key in previous.api_keys if key.id in left)
-    changed = replace(previous, version=version, issued_at=issued_at, issuers=issuers, revocations=told, api_keys=kept)
+    left = {key.id: key for key in _keys_told(api_keys, names)}
+    known = {workload.name: workload.subjects for workload in workloads}
+    changed = replace(
+        previous,
+        version=version,
+        issued_at=issued_at,
+        issuers=issuers,
+        revocations=tuple(sorted(set(_told(revocations, names)), key=_order)),
+        api_keys=tuple(left[key.id] for key in previous.api_keys if key.id in left),
+        workloads=tuple(replace(one, subjects=tuple(sorted(known.get(one.name, ())))) for one in previous.workloads),
+    )
     return with_requirements(changed)
+
+
+def _with_keys(issuer: Issuer, named: PolicyIssuer | None, own: OwnIssuer, fetched: Fetched) -> Issuer:
+    if issuer.issuer == own.issuer:
+        return replace(issuer, keys=own.jwks, algorithms=own.algorithms)
+    if named is None or not named.fetched or named.issuer != issuer.issuer:
+        return issuer
+    keys = _usable(issuer, fetched.get(named.keys_from, ()))
+    return replace(issuer, keys=keys, keys_known=bool(keys))
 
 
 def _issuer(

@@ -31,7 +31,7 @@ services:
       - {path: /**}
 """
 OTHER = POLICY.replace("[orders:read]", "[orders:write]")
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "9fK2vQx7LmT4cZ8wRb1nYd6sHj3gPa5e"
 
 
 class Rig:

@@ -1,0 +1,73 @@
+"""API keys. A key's text is in an answer once, when it is made."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.status import HTTP_201_CREATED
+
+from control.errors import Invalid
+from control.identity.api_keys import ApiKeyChanges, ApiKeyInfo
+from control.mesh import Version
+
+from .given import Actor, ApiKeyChange, ApiKeyGiven, Key, TheMesh
+
+router = APIRouter(prefix="/v1/api-keys", tags=["identity"])
+
+
+@router.get("")
+def list_api_keys(mesh: TheMesh) -> dict[str, list[ApiKeyInfo]]:
+    """Every key, without secrets."""
+    return {"api_keys": mesh.api_keys.list()}
+
+
+@router.post("", status_code=HTTP_201_CREATED)
+def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
+    """Makes a key. The answer holds its text, which is shown this once. ``counts`` is false if the policy in force has
+    no built-in issuer, or no route that takes API keys. Without ``subject`` it is the application's own."""
+    subject = given.subject
+    if subject is None:
+        if given.app is None:
+            raise Invalid("a key is for a subject, an application or both")
+        subject = mesh.applications.get(given.app).client_id
+    info, text, version = mesh.api_keys.create(
+        subject,
+        actor,
+        name=given.name,
+        application=given.app,
+        scopes=given.scopes,
+        expires_at=_expires_at(given.lifetime_s),
+    )
+    return {**asdict(info), "key": text, "version": version.version, "counts": mesh.api_keys.counts_somewhere()}
+
+
+@router.get("/{key}")
+def get_api_key(key: Key, mesh: TheMesh) -> ApiKeyInfo:
+    """One key, by name or id."""
+    return mesh.api_keys.get(key)
+
+
+@router.patch("/{key}")
+def update_api_key(key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
+    """Changes what is given. ``lifetime_s`` counts from now; null means for good."""
+    said = given.model_dump(exclude_unset=True)
+    changes: ApiKeyChanges = {}
+    if said.get("name") is not None:
+        changes["name"] = said["name"]
+    if said.get("scopes") is not None:
+        changes["scopes"] = said["scopes"]
+    if "lifetime_s" in said:
+        changes["expires_at"] = _expires_at(said["lifetime_s"])
+    info, version = mesh.api_keys.update(key, actor, changes)
+    return {**asdict(info), "version": version.version}
+
+
+@router.delete("/{key}")
+def remove_api_key(key: Key, mesh: TheMesh, actor: Actor) -> Version:
+    """Removes it: sidecars refuse it from that version on."""
+    return mesh.api_keys.remove(key, actor)
+
+
+def _expires_at(lifetime_s: int | None) -> int:
+    return 0 if lifetime_s is None else int(time.time()) + lifetime_s

@@ -1,0 +1,42 @@
+"""The issuers of the policy in force, and how fresh the keys of outside ones are."""
+
+from typing import Any
+
+import trio
+from fastapi import APIRouter
+from starlette.status import HTTP_201_CREATED
+
+from control.mesh import Mesh, Version
+from control.mesh.inputs import provider_of
+from control.mesh.providers import IssuerInfo
+
+from .given import Actor, Key, KidGiven, TheMesh, TheRefresher
+
+router = APIRouter(prefix="/v1/issuers", tags=["issuers"])
+
+
+@router.get("")
+def list_issuers(mesh: TheMesh) -> dict[str, list[IssuerInfo]]:
+    """Every issuer that the policy names: where its keys come from, which count, when they were last obtained."""
+    return {"issuers": mesh.providers.infos()}
+
+
+@router.post("/{key}/refresh")
+async def refresh_issuer(key: Key, mesh: TheMesh, refresher: TheRefresher) -> dict[str, Any]:
+    """Looks at the issuer's keys now. ``version`` is the newest one, which holds what was found; ``issuer.error`` says
+    why nothing was."""
+    named = await trio.to_thread.run_sync(mesh.providers.named, key)
+    await refresher.look(provider_of(named))
+    return await trio.to_thread.run_sync(_found, mesh, key)
+
+
+@router.post("/{key}/revoke-key", status_code=HTTP_201_CREATED)
+def revoke_issuer_key(key: Key, given: KidGiven, mesh: TheMesh, actor: Actor) -> Version:
+    """A key of the issuer that has leaked: it never counts again, even while its provider publishes it."""
+    return mesh.providers.revoke(key, given.kid, actor)
+
+
+def _found(mesh: Mesh, name: str) -> dict[str, Any]:
+    current = mesh.current()
+    info = next((info for info in mesh.providers.infos() if info.name == name), None)
+    return {"version": 0 if current is None else current.version, "issuer": info}
