@@ -54,7 +54,7 @@ def _outside(where: str, old: Issuer, new: Issuer) -> Iterator[Change]:
     ):
         if before != after:
             yield Change("changed", where, f"{word} {listed(before)} -> {listed(after)}", not set(after) <= set(before))
-    for word in ("subject", "scopes", "client", "roles", "audience"):
+    for word in ("subject", "subject_else", "scopes", "client", "roles", "audience"):
         was, now = _places(getattr(old.claims, word)), _places(getattr(new.claims, word))
         if was != now:
             yield Change("changed", where, f"claims.{word} {was} -> {now}", True)

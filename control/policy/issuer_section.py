@@ -66,7 +66,7 @@ class IssuerSection:
             audiences=tuple(dict.fromkeys(shape.audience or ())),
             algorithms=algorithms,
             leeway_s=shape.leeway,
-            claims=_claim_map(shape.claims, base.claims),
+            claims=self._claim_map(shape.claims, base.claims, path),
             keys=keys,
             keys_known=not (url or discovery),
             aliases=tuple(dict.fromkeys((*base.aliases, *shape.aliases))),
@@ -90,6 +90,16 @@ class IssuerSection:
             shape.max_lifetime,
             line,
         )
+
+    def _claim_map(self, shape: ClaimMapShape, usual: ClaimMap, path: Path) -> ClaimMap:
+        given = {name: getattr(shape, name) for name in shape.model_fields_set}
+        subject = given.pop("subject", ())
+        if len(subject) > 2:
+            told = "at most two places: the subject, and what stands for it in a token that has none"
+            self._findings.problem((*path, "claims", "subject"), told)
+        if subject:
+            given |= {"subject": subject[0], "subject_else": subject[1] if len(subject) == 2 else ()}
+        return replace(usual, **given)
 
     def _base(self, shape: IssuerShape, path: Path) -> Preset | None:
         """What the preset says, or what there is without one."""
@@ -193,10 +203,6 @@ def _fetched_from(shape: IssuerShape, base: Preset) -> tuple[str | None, bool]:
     if shape.jwks is not None:
         return shape.jwks.url, False
     return (base.jwks_url, False) if base.jwks_url else (None, True)
-
-
-def _claim_map(shape: ClaimMapShape, usual: ClaimMap) -> ClaimMap:
-    return replace(usual, **{name: getattr(shape, name) for name in shape.model_fields_set})
 
 
 def _algorithm_fault(word: str, secret: bool) -> str | None:

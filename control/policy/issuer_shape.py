@@ -86,7 +86,7 @@ class ClaimMapShape(Shape):
     """Where an issuer keeps what Sidegate needs; a dotted path, or a list of steps. Several places: a list of lists, or
     {any_of: [PATH, PATH]}."""
 
-    subject: ClaimPathText = Field(default=("sub",), description="sub when left out.")
+    subject: ClaimPathsText = Field(default=(), description="sub when left out; of two places, the first found.")
     scopes: ClaimPathsText = Field(default=(), description="scope when left out; all that stands in any place.")
     client: ClaimPathsText = Field(default=(), description="client_id, else azp, when left out; the first found.")
     roles: ClaimPathsText = Field(default=(), description="roles when left out; all that stands in any place.")

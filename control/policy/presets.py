@@ -54,7 +54,7 @@ def _ping(given: Given, _: tuple[str, ...]) -> Preset:
     named = [key for key in ("environment", "domain", "url") if key in given]
     if len(named) != 1:
         raise PresetError("ping is environment: (PingOne), domain: (PingOne with its own) or url: (PingFederate)")
-    claims = ClaimMap(client=(("client_id",),), roles=(("groups",),))
+    claims = ClaimMap(client=(("client_id",),), roles=(("groups",),), subject_else=("client_id",))
     if "url" in given:
         issuer, jwks = given["url"], f"{given['url'].rstrip('/')}/pf/JWKS"
     else:

@@ -53,7 +53,7 @@ def principal_from_claims(issuer: Issuer, claims: Mapping[str, Any], now: float)
         return Principal(
             issuer_name=issuer.name,
             issuer=issuer.issuer,
-            subject=_name(claim_at(claims, issuer.claims.subject), written(issuer.claims.subject)),
+            subject=_subject(issuer.claims, claims),
             client=_client(issuer.claims, claims),
             scopes=_scopes(issuer.claims, claims),
             claims=claims,
@@ -137,6 +137,13 @@ def _name(value: object, where: str) -> str:
     if not is_name(value):
         raise _Bad(f"{where} is {shown(value)}, not a non-empty string without control characters")
     return value
+
+
+def _subject(where: ClaimMap, claims: Mapping[str, Any]) -> str:
+    value = claim_at(claims, where.subject)
+    if value is ABSENT and where.subject_else:
+        return _name(claim_at(claims, where.subject_else), written(where.subject_else))
+    return _name(value, written(where.subject))
 
 
 def _client(where: ClaimMap, claims: Mapping[str, Any]) -> str | None:

@@ -14,13 +14,15 @@ Jwk = Mapping[str, str]
 @dataclass(frozen=True, slots=True)
 class ClaimMap:
     """Where an issuer keeps what we need. ``scopes`` and ``roles``: the union of all that is found there. ``client``:
-    the first that is there. ``audience``: where the audience stands (Cognito's access tokens have ``client_id``)."""
+    the first that is there. ``audience``: where the audience stands (Cognito's access tokens have ``client_id``).
+    ``subject_else``: the subject of a token that has nothing at ``subject`` (PingOne's machines: ``client_id``)."""
 
     subject: ClaimPath = ("sub",)
     scopes: tuple[ClaimPath, ...] = (("scope",),)
     client: tuple[ClaimPath, ...] = (("client_id",), ("azp",))
     roles: tuple[ClaimPath, ...] = (("roles",),)
     audience: ClaimPath = ("aud",)
+    subject_else: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

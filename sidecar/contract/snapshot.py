@@ -56,6 +56,7 @@ _CAPABILITY_OF = {
     "token_type": "issuer_rules",
     "max_lifetime_s": "issuer_rules",
     "required_claims": "issuer_rules",
+    "subject_else": "issuer_rules",
     "api_keys": "api_keys",
     "credentials": "credentials",
     "workloads": "callers",

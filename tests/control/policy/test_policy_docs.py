@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from control.policy import Policy, json_schema, load
+from control.policy import Policy, check, json_schema, load, presets
 
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "policy.md").read_text()
@@ -59,3 +59,17 @@ def test_the_reference_s_own_policy_loads() -> None:
     policy = reference()
     assert len(policy.tests) == 5
     assert not policy.warnings
+
+
+def test_the_reference_s_own_tests_pass() -> None:
+    """What it says is decided, is decided so."""
+    report = check(reference(), now=1_700_000_000)
+    assert report.ok, report.format()
+
+
+def test_the_providers_page_loads() -> None:
+    """Each provider as it is written there."""
+    [block] = re.findall(r"```yaml\n(.*?)```", (DOCS / "providers.md").read_text(), re.DOTALL)
+    policy = load(f"trust_domain: shop.test\n{block}services: {{}}\n", {}, {})
+    assert {issuer.preset for issuer in policy.issuers} == set(presets.NAMES)
+    assert all(issuer.fetched for issuer in policy.issuers)
