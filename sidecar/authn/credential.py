@@ -71,8 +71,8 @@ def _elsewhere(
     for source in sources:
         match source.place:
             case "header":
-                wanted = source.name.encode()
-                yield from ((source, value.strip(b" \t")) for name, value in headers if name == wanted)
+                wanted = _as_cgi_reads(source.name.encode())
+                yield from ((source, value.strip(b" \t")) for name, value in headers if _as_cgi_reads(name) == wanted)
             case "cookie":
                 cookies = (value for name, value in headers if name == b"cookie")
                 yield from ((source, value) for cookie in cookies for value in _cookies(cookie, source.name.encode()))
@@ -88,14 +88,23 @@ def _cookies(header: bytes, wanted: bytes) -> Iterator[bytes]:
             yield value.strip(b" \t")
 
 
+def _as_cgi_reads(name: bytes) -> bytes:
+    """``X_Token`` and ``X-Token`` are one variable to a CGI, WSGI or Rack service."""
+    return name.replace(b"_", b"-")
+
+
 def _parameters(query: str, wanted: str) -> Iterator[str]:
-    """Names are compared as a service reads them, so that an escaped one does not hide."""
-    if not query:
-        return
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name == wanted or (("%" in name or "+" in name) and unquote_plus(name) == wanted):
-            yield unquote_plus(value)
+    """Names are compared as a service reads them, so that an escaped one does not hide. One that stands after a ``;``,
+    where some servers begin a parameter, is there and yet none."""
+    for pair in query.split("&") if query else ():
+        first, *others = pair.split(";")
+        if _name_of(first) == wanted:
+            yield unquote_plus(pair.partition("=")[2])
+        yield from (";" for other in others if _name_of(other) == wanted)
+
+
+def _name_of(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0])
 
 
 def _shown(source: Source) -> str:
