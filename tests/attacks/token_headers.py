@@ -1,5 +1,5 @@
-"""What stands in a token's header beside ``alg``: key ids that are paths, queries and commands, keys that it brings along
-or points to, extensions that change what it means, and types made for another purpose."""
+"""What stands in a token's header beside ``alg``: key ids that are paths, queries and commands, keys that it brings
+along or points to, extensions that change what it means, and types made for another purpose."""
 
 import base64
 import datetime
