@@ -124,6 +124,7 @@ class Stage:
     now: float = NOW
     records: list[Record] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
+    refreshed: list[str] = field(default_factory=list)
     upstream_connections: int = 0
     forwarding: Forwarding | None = None
     pair: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = memory_stream_pair
@@ -146,6 +147,7 @@ class Stage:
             clock=lambda: self.now,
             ids=Ids(lambda size: next(numbers).to_bytes(size, "big")),
             forwarding=self.forwarding,
+            refresh=self.refreshed.append,
         )
         self.service: Service = answer_ok
         self.connect: Callable[[], Awaitable[trio.abc.Stream]] = self._connect
