@@ -5,9 +5,11 @@ else. What is torn, or cannot be trusted, ends the file: control is asked for th
 are. Pure: bytes in and out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 
 from sidecar.contract.envelope import Sealed, decode_sealed, encode_sealed
+from sidecar.contract.increment import extended, open_increments
 from sidecar.contract.strict import ContractError, Fields, pack, unpack
 
 from .admission import Admitted, admit_sealed
@@ -47,23 +49,17 @@ def restored(
 ) -> tuple[Admitted, ContractError | None]:
     """The snapshot and as many of the increments as can be trusted, and why there are no more. ContractError if the
     snapshot itself cannot be."""
-    increments, _ = read(data, sealed.digest)
-    try:
-        return admit_sealed(sealed, signing_key, service, increments, now), None
-    except ContractError as error:
-        admitted = admit_sealed(sealed, signing_key, service, _good(sealed, increments, signing_key, service), now)
-        return admitted, error
-
-
-def _good(sealed: Sealed, increments: Sequence[Sealed], signing_key: bytes, service: str) -> Sequence[Sealed]:
-    """The longest beginning that can be trusted. Rare, and so without care for its cost."""
-    for count in range(len(increments) - 1, 0, -1):
+    admitted = admit_sealed(sealed, signing_key, service)
+    place, good = replace(admitted.snapshot, revocations=()), list[Sealed]()
+    cut: ContractError | None = None
+    for one in read(data, sealed.digest)[0]:
         try:
-            admit_sealed(sealed, signing_key, service, increments[:count])
-        except ContractError:
-            continue
-        return increments[:count]
-    return ()
+            place = replace(extended(place, open_increments([one], signing_key), now), revocations=())
+        except ContractError as error:
+            cut = error
+            break
+        good.append(one)
+    return admit_sealed(sealed, signing_key, service, good, now), cut
 
 
 def _record(body: bytes) -> bytes:

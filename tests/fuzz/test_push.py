@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from control.distribution.conversation import Conversation
 from sidecar.contract.envelope import Sealed, decode_sealed
 from sidecar.contract.framing import FrameBuffer
+from sidecar.contract.increment import decode_increment, encode_increment
 from sidecar.contract.join import parse_join_token
 from sidecar.contract.messages import (
     MAX_REASON,
@@ -31,6 +32,7 @@ from sidecar.contract.messages import (
 )
 from sidecar.contract.snapshot import decode
 from sidecar.contract.strict import ContractError
+from sidecar.link import kept
 from sidecar.link.identity import decode_identity
 
 numbers = st.integers(0, 2**53)
@@ -142,3 +144,43 @@ def test_arbitrary_streams_are_bodies_within_the_limit_or_an_error(chunks: list[
         except ContractError:
             return
         assert all(1 <= len(body) <= 16 for body in bodies)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_bytes_are_an_increment_or_an_error(data: bytes) -> None:
+    """Nothing else comes out, and what comes out is what went in."""
+    try:
+        increment = decode_increment(data)
+    except ContractError:
+        return
+    assert encode_increment(increment) == data
+
+
+@given(
+    st.dictionaries(st.sampled_from(["format", "trust_domain", "base", "version", "issued_at", "revocations"]), plain)
+)
+@settings(max_examples=150, deadline=None)
+def test_almost_an_increment_is_one_or_an_error(fields: dict[str, Any]) -> None:
+    """Right keys with anything in them."""
+    try:
+        increment = decode_increment(msgpack.packb(fields))
+    except ContractError:
+        return
+    assert increment.version == increment.base + 1
+
+
+@given(st.lists(sealed, max_size=4), st.integers(0, 400), st.binary(max_size=20))
+@settings(max_examples=150, deadline=None)
+def test_a_file_of_increments_cut_anywhere_and_followed_by_anything_is_read(
+    increments: list[Sealed], end: int, rest: bytes
+) -> None:
+    """As many as are whole, and never another one."""
+    data = kept.whole(b"d" * 32, increments)
+    found, sound = kept.read(data[:end] + rest, b"d" * 32)
+    if end >= len(data):
+        assert found[: len(increments)] == increments
+        assert sound or rest
+    elif not rest:
+        assert found == increments[: len(found)]
+    assert kept.read(data, b"e" * 32) == ([], False)
