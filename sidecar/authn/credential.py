@@ -18,9 +18,8 @@ from .rejection import Rejection, invalid
 BEARER = Source()
 API_KEY = Source(kind="api_key")
 
-_SCHEME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
+_AUTHORIZATION = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]*)(?: +(.*))?", re.DOTALL)
 _SCHEMES = {b"bearer": BEARER, b"apikey": API_KEY}
-_SEPARATED = re.compile(rb" +(.*)", re.DOTALL)
 _TOKEN68 = re.compile(rb"[0-9A-Za-z._~+/-]+=*")
 
 
@@ -40,7 +39,8 @@ def find_credential(
     lines = [value for name, value in headers if name == b"authorization"]
     if len(lines) > 1:
         return Rejection(Reason.SEVERAL_CREDENTIALS, f"{len(lines)} Authorization headers")
-    found = [*_authorization(lines), *_elsewhere(headers, query, sources)]
+    found = _authorization(lines[0]) if lines else []
+    found.extend(_elsewhere(headers, query, sources))
     if not found:
         return None
     if len(found) > 1:
@@ -54,15 +54,11 @@ def find_credential(
     return Credential(source, text.decode("ascii"))
 
 
-def _authorization(lines: list[bytes]) -> Iterator[tuple[Source, bytes]]:
-    """Bearer and ApiKey; another scheme is no credential of ours."""
-    for line in lines:
-        value = line.strip(b" \t")
-        scheme = _SCHEME.match(value)
-        source = None if scheme is None else _SCHEMES.get(scheme[0].lower())
-        if scheme is not None and source is not None:
-            separated = _SEPARATED.fullmatch(value, scheme.end())
-            yield source, separated[1] if separated else b""
+def _authorization(value: bytes) -> list[tuple[Source, bytes]]:
+    """Of the schemes Bearer and ApiKey; another is no credential of ours."""
+    parts = _AUTHORIZATION.match(value.strip(b" \t"))
+    source = _SCHEMES.get(parts[1].lower()) if parts else None
+    return [] if parts is None or source is None else [(source, parts[2] or b"")]
 
 
 def _elsewhere(
