@@ -190,6 +190,9 @@ def _claims(test: PolicyTest, snapshot: Snapshot, now: int) -> Mapping[str, Any]
     if issuer is not None:
         usual["iss"] = issuer.issuer
         _put(said, issuer.claims.audience, issuer.audiences[0])
+        for name, places in (("roles", issuer.claims.roles), ("scope", issuer.claims.scopes)):
+            if name in said and not any(place[0] == name for place in places):
+                _put(said, places[0], said[name])
         _put(said, issuer.claims.subject, test.caller or _SUBJECT)
         if test.caller:
             _put(said, issuer.claims.client[0], test.caller)
@@ -198,7 +201,7 @@ def _claims(test: PolicyTest, snapshot: Snapshot, now: int) -> Mapping[str, Any]
     return {**usual, **said}
 
 
-def _put(claims: dict[str, Any], path: ClaimPath, value: str) -> None:
+def _put(claims: dict[str, Any], path: ClaimPath, value: Any) -> None:
     """``value`` at ``path``, unless the test says something there itself."""
     for step in path[:-1]:
         inner = claims.setdefault(step, {})

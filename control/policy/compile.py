@@ -205,7 +205,7 @@ def _clashes(policy: Policy, issuers: Sequence[Issuer]) -> list[Problem]:
 
 
 def _strangers(policy: Policy, service: ServicePolicy, workloads: Sequence[Workload]) -> list[Problem]:
-    known = (*policy.service_names, *(workload.name for workload in workloads))
+    known = tuple(dict.fromkeys((*policy.service_names, *(workload.name for workload in workloads))))
     return [
         Problem(
             line,

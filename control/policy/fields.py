@@ -34,7 +34,7 @@ _RESPONSE_TAKEN = _HOP_BY_HOP | {"date", "www-authenticate", "x-request-id", "vi
 _TESTS = ("any", "prefix", "present", "absent")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """As the most careless reader of it sees it: many servers take ``_`` and other odd characters for ``-``."""
     return _ODD.sub("-", name.lower())
 
@@ -48,7 +48,7 @@ def _name(value: Any) -> str:
 def header_name(value: Any) -> str:
     """A header that the service may be given."""
     name = _name(value)
-    if (plain := _plain(name)) in _REQUEST_TAKEN or plain.startswith(_OURS):
+    if (read := plain(name)) in _REQUEST_TAKEN or read.startswith(_OURS):
         raise said(f"the header {name} is not free to be set by a policy")
     return name
 
@@ -56,10 +56,10 @@ def header_name(value: Any) -> str:
 def response_header_name(value: Any) -> str:
     """A header of the response that a policy may change."""
     name = _name(value)
-    plain = _plain(name)
-    if plain.startswith("access-control-"):
+    read = plain(name)
+    if read.startswith("access-control-"):
         raise said(f"the header {name} is told by cors, so that it is the same on every answer: write cors")
-    if plain in _RESPONSE_TAKEN or plain.startswith(_OURS):
+    if read in _RESPONSE_TAKEN or read.startswith(_OURS):
         raise said(f"the header {name} is not free to be set by a policy")
     return name
 
@@ -88,7 +88,7 @@ def matched_header(name: str) -> str:
         raise said("the Host is matched by hosts: [...]")
     if lower in ("authorization", "cookie"):
         raise said(f"{name} is a credential: access, credentials and require speak of it")
-    if lower in _HOP_BY_HOP or _plain(lower).startswith(_OURS):
+    if lower in _HOP_BY_HOP or plain(lower).startswith(_OURS):
         raise said(f"{name} is removed or made by the sidecar: a rule cannot rely on it")
     return lower
 

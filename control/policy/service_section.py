@@ -6,6 +6,7 @@ from sidecar.contract.snapshot import Cors, Deny, Forward, Route
 from sidecar.contract.strict import ContractError
 
 from .conditions import condition_faults
+from .fields import plain
 from .findings import Findings
 from .model import ServicePolicy
 from .problems import Path
@@ -46,11 +47,13 @@ class ServiceSection:
             self._deny(section, rule, issuers, (*path, "deny", number)) for number, rule in enumerate(shape.deny)
         )
         self._warn(issuers, routes, deny, path)
+        forward = self._forward(shape.forward, (*path, "forward"))
+        self._check_claim_headers(forward, routes, path)
         return ServicePolicy(
             name,
             issuers,
             routes,
-            self._forward(shape.forward, (*path, "forward")),
+            forward,
             deny,
             None if shape.cors is None else self._cors(shape.cors, (*path, "cors")),
             self._findings.line(path),
@@ -75,6 +78,16 @@ class ServiceSection:
         if guarded is not None and not issuers:
             told = "needs a token, and the service has no issuer: nobody can pass"
             self._findings.warn((*path, "routes", guarded), told)
+
+    def _check_claim_headers(self, forward: Forward, routes: Sequence[Route], path: Path) -> None:
+        taken = {plain(name): name for name, _ in forward.claims}
+        rules = [(forward.request_headers, (*path, "forward", "request_headers"))]
+        rules += [(r.request_headers, (*path, "routes", n, "request_headers")) for n, r in enumerate(routes)]
+        for changes, where in rules if taken else ():
+            for name in (*changes.remove, *(name for name, _ in (*changes.set, *changes.add))):
+                if plain(name) in taken:
+                    told = f"{name} is filled from the claims by forward.headers, and nothing else may change it"
+                    self._findings.problem(where, told)
 
     def _deny(self, section: RouteSection, shape: DenyShape, issuers: tuple[str, ...], path: Path) -> Deny:
         if not shape.model_fields_set - {"name", "shadow"}:
@@ -114,14 +127,9 @@ class ServiceSection:
         headers = shape.headers
         if len({header.lower() for header in headers}) != len(headers):
             self._findings.problem((*path, "headers"), "a header stands twice (their case does not count)")
-        changes = header_changes(self._findings, shape.request_headers, (*path, "request_headers"))
-        for name in changes.remove + tuple(name for name, _ in (*changes.set, *changes.add)):
-            if name in {header.lower() for header in headers}:
-                told = f"{name} is filled from the claims by forward.headers, and nothing else may change it"
-                self._findings.problem((*path, "request_headers"), told)
         return Forward(
             tuple(headers.items()),
             shape.token,
-            changes,
+            header_changes(self._findings, shape.request_headers, (*path, "request_headers")),
             header_changes(self._findings, shape.response_headers, (*path, "response_headers")),
         )

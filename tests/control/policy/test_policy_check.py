@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from control.policy import PolicyErrors, Report, check, failed_report, load
+from sidecar.contract.snapshot import Workload
 
 NOW = 1_700_000_000
 HEAD = """trust_domain: shop.test
@@ -62,6 +63,87 @@ def test_a_true_expectation_passes(test: str) -> None:
     """Each outcome that a policy can tell apart."""
     report = checked(test)
     assert report.ok, report.format()
+
+
+WHOLE = """trust_domain: shop.test
+issuers: {own: {builtin: true}, kc: {preset: keycloak, url: 'https://kc.test', realm: shop, audience: orders}}
+services:
+  web: {routes: []}
+  orders:
+    hosts: [orders, orders.shop.test]
+    deny:
+      - {name: embargo, addresses: [203.0.113.0/24]}
+      - {name: no-bots, headers: {User-Agent: {prefix: bot}}}
+      - {name: old, query: {v: '1'}, shadow: true}
+    routes:
+      - {path: /internal/**, require: {callers: [web]}, issuers: [own]}
+      - {path: /v, headers: {X-Version: {any: ['2', '3']}}, require: {scopes: [new]}}
+      - {path: /v, headers: {X-Version: {absent: true}}}
+      - {path: /mine/{id}, require: {when: "claims.sub == path.id && request.headers['x-day'] != 'sunday'"}}
+      - {path: /maybe, access: optional, require: {scopes: [s]}}
+      - {path: /boss, require: {claims: {roles: {any: [boss]}}}}
+      - {path: /soon, shadow: {scopes: [later], when: "principal.client == 'x'"}}
+      - {path: /files/**, hosts: ['*.files.test'], access: public, encoded_slash: keep}
+      - {path: /slow, access: public, rate_limit: {requests: 1, per: 1h}}
+tests:
+""".replace("/mine/{id}", "'/mine/{id}'")
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "request: {path: /internal/x}, token: {caller: web}, expect: allow",
+        "request: {path: /internal/x}, token: {caller: orders}, expect: {reason: caller_refused}",
+        "request: {path: /internal/x}, token: {issuer: own, sub: web}, expect: {reason: caller_refused}",
+        "request: {path: /v, headers: {X-Version: '3'}}, token: {issuer: own, scope: new}, expect: allow",
+        "request: {path: /v, headers: {x-version: '2'}}, token: {issuer: own}, expect: {reason: insufficient_scope}",
+        "request: {path: /v}, token: {issuer: own}, expect: allow",
+        "request: {path: /v, headers: {X-Version: '1'}}, token: {issuer: own}, expect: {status: 404}",
+        "request: {path: /v, host: ORDERS.shop.test}, token: {issuer: own}, expect: allow",
+        "request: {path: /v, host: elsewhere.test}, token: {issuer: own}, expect: {reason: no_route}",
+        "request: {path: /mine/7, headers: {X-Day: monday}}, token: {issuer: own, sub: '7'}, expect: allow",
+        "request: {path: /mine/7, headers: {X-Day: monday}}, token: {issuer: own}, expect: {reason: condition_refused}",
+        "request: {path: /mine/7}, token: {issuer: own, sub: '7'}, expect: {reason: condition_refused}",
+        "request: {path: /maybe}, expect: allow",
+        "request: {path: /maybe}, token: {issuer: own}, expect: {reason: insufficient_scope}",
+        "request: {path: /boss}, token: {issuer: kc, roles: [boss]}, expect: allow",
+        "request: {path: /boss}, token: {issuer: kc, resource_access: {orders: {roles: [boss]}}}, expect: allow",
+        "request: {path: /boss}, token: {issuer: kc, resource_access: {web: {roles: [boss]}}}, expect: deny",
+        "request: {path: /soon}, token: {issuer: own}, shadow: [insufficient_scope], expect: allow",
+        "request: {path: /soon?v=1}, token: {issuer: own, scope: later, client_id: x}, shadow: [deny old], "
+        "expect: allow",
+        "request: {path: /v}, token: {issuer: own}, shadow: [], expect: allow",
+        "request: {path: /maybe, address: 203.0.113.9}, expect: {status: 403, reason: denied}",
+        "request: {path: /maybe, headers: {User-Agent: bot/1}}, expect: {reason: denied}",
+        "request: {path: /files/a%2Fb, host: x.files.test}, expect: allow",
+        "request: {path: /files/a%2Fb, host: x.y.files.test}, expect: {reason: bad_path}",
+        "request: {path: /slow}, expect: allow}\n  - {service: orders, request: {path: /slow}, expect: allow",
+    ],
+)
+def test_all_that_a_rule_may_look_at_can_be_tested(test: str) -> None:
+    """Hosts, headers, queries, addresses, callers, conditions, shadow rules."""
+    report = check(load(f"{WHOLE}  - {{service: orders, {test}}}\n", {}, {}), now=NOW)
+    assert report.ok, report.format()
+
+
+def test_a_shadow_that_was_not_expected_fails_the_test() -> None:
+    """With what was recorded."""
+    test = "request: {path: /soon}, token: {issuer: own}, shadow: [], expect: allow"
+    report = check(load(f"{WHOLE}  - {{service: orders, {test}}}\n", {}, {}), now=NOW)
+    assert not report.ok
+    assert "in shadow nothing, got allow" in report.format()
+    assert "insufficient_scope" in report.format()
+
+
+def test_a_caller_is_a_service_or_a_workload_that_control_knows() -> None:
+    """Else it is misspelt, and its rule would refuse everybody."""
+    policy = load(WHOLE.replace("callers: [web]", "callers: [wbe]") + "  []\n", {}, {})
+    report = check(policy, now=NOW)
+    assert "'wbe' is no service here and no workload that control knows — did you mean 'web'?" in report.format()
+    assert report.problems[0].line == 12
+    assert check(policy, now=NOW, workloads=[Workload("wbe", "own", ("wbe-1",))]).ok
+    test = "  - {service: orders, request: {path: /v}, token: {caller: wbe}, expect: allow}\n"
+    assert "did you mean 'web'?" in check(load(WHOLE + test, {}, {}), now=NOW).format()
 
 
 def test_a_false_expectation_says_what_happened_and_why() -> None:

@@ -43,6 +43,10 @@ def test_a_changed_scope_is_told_as_promised() -> None:
         ("scopes: []", "claims: {t: {any: [x, y]}}", "claims none -> claim t any of x y", False),
         ("claims: {t: 1}", "claims: {t: true}", "claims claim t = 1 -> claim t = true", True),
         ("claims: {t: 1}", "claims: {t: '1'}", "claims claim t = 1 -> claim t = '1'", True),
+        ("callers: [orders]", "scopes: []", "callers orders -> none", True),
+        ("scopes: []", "callers: [orders]", "callers none -> orders", False),
+        ("when: 'now > 1'", "when: 'now > 2'", "when now > 1 -> now > 2", True),
+        ("scopes: []", "when: 'now > 2'", "when none -> now > 2", False),
     ],
 )
 def test_requirements_that_change(old: str, new: str, told: str, more: bool) -> None:
@@ -61,6 +65,76 @@ def test_requirements_that_change(old: str, new: str, told: str, more: bool) -> 
         ("{path: /a, issuers: [own]}", "{path: /a}", [("route /a: issuers own -> all", True)]),
         ("{path: /a}", "{path: /a}, {path: /b}", [("route /b: added, any valid token", True)]),
         ("{path: /a}, {path: /b}", "{path: /b}", [("route /a: removed", True)]),
+        ("{path: /a}", "{path: /a, access: optional}", [("route /a: any valid token -> optional", True)]),
+        ("{path: /a, access: public}", "{path: /a, access: optional}", [("route /a: public -> optional", False)]),
+        (
+            "{path: /a}",
+            "{path: /a, hosts: [h.test]}",
+            [("route /a: removed", True), ("route h.test /a: added, any valid token", True)],
+        ),
+        (
+            "{path: /a, headers: {X-A: '1'}, query: {q: {absent: true}}}",
+            "{path: /a, headers: {X-A: {prefix: v}}, query: {q: {absent: true}}}",
+            [
+                ("route /a x-a=1 ?!q: removed", True),
+                ("route /a x-a=v* ?!q: added, any valid token", True),
+            ],
+        ),
+        (
+            "{path: /a}",
+            "{path: /a, credentials: [bearer, {cookie: s}]}",
+            [("route /a: credentials bearer -> bearer, cookie s", True)],
+        ),
+        (
+            "{path: /a, credentials: [bearer, {api_key: {header: X-K}}]}",
+            "{path: /a}",
+            [("route /a: credentials bearer, api_key header x-k -> bearer", False)],
+        ),
+        ("{path: /a}", "{path: /a, shadow: {scopes: [s]}}", [("route /a: shadow none -> scopes s", False)]),
+        (
+            "{path: /a, rate_limit: {requests: 5, per: 1s}}",
+            "{path: /a, rate_limit: {requests: 5, per: 1s, by: claims.t, burst: 9}}",
+            [("route /a: rate_limit 5 per 1000ms by subject -> 5 per 1000ms by claims.t, burst 9", True)],
+        ),
+        (
+            "{path: /a}",
+            "{path: /a, rate_limit: {requests: 5, per: 1s}}",
+            [("route /a: rate_limit none -> 5 per 1000ms by subject", False)],
+        ),
+        (
+            "{path: /a, timeout: {idle: 1s}}",
+            "{path: /a, timeout: {total: 1s}}",
+            [
+                ("route /a: timeout.idle 1000ms -> default", False),
+                ("route /a: timeout.total default -> 1000ms", False),
+            ],
+        ),
+        (
+            "{path: /a, body_limit: 1KiB}",
+            "{path: /a, body_limit: 2KiB}",
+            [("route /a: body_limit 1024B -> 2048B", True)],
+        ),
+        ("{path: /a}", "{path: /a, body_limit: 2KiB}", [("route /a: body_limit default -> 2048B", False)]),
+        ("{path: /a}", "{path: /a, encoded_slash: keep}", [("route /a: encoded_slash refuse -> keep", True)]),
+        ("{path: /a/**}", "{path: /a/**, rewrite: /b}", [("route /a/**: the service -> rewrite /b", True)]),
+        (
+            "{path: /a/**, redirect: {to: /b, keep_path: true}}",
+            "{path: /a/**, respond: {body: hi}}",
+            [("route /a/**: redirect 308 /b/** -> respond 200 'hi' (text/plain; charset=utf-8)", False)],
+        ),
+        (
+            "{path: /a, respond: {}}",
+            "{path: /a}",
+            [("route /a: respond 200 (text/plain; charset=utf-8) -> the service", True)],
+        ),
+        (
+            "{path: /a, request_headers: {set: {X-A: b}}}",
+            "{path: /a, response_headers: {remove: [Server], add: {X-C: d}}}",
+            [
+                ("route /a: request_headers set x-a=b -> none", False),
+                ("route /a: response_headers none -> remove server; add x-c=d", False),
+            ],
+        ),
         (
             "{path: /a}, {path: /b}",
             "{path: /b}, {path: /a}",
@@ -82,6 +156,25 @@ def test_routes_that_change(old: str, new: str, told: list[tuple[str, bool]]) ->
         (PARTNER % ("a", ""), PARTNER % ("a", ", leeway: 9s"), ("leeway 5s -> 9s", True)),
         (PARTNER % ("a", ""), PARTNER % ("a", ", algorithms: [HS512]"), ("algorithms HS256 -> HS512", True)),
         (PARTNER % ("a", ""), PARTNER % ("a", ", claims: {scopes: scp}"), ("claims.scopes scope -> scp", True)),
+        (PARTNER % ("a", ""), PARTNER % ("a", ", token_type: at+jwt"), ("token_type any -> at+jwt", False)),
+        (PARTNER % ("a", ", max_lifetime: 1h"), PARTNER % ("a", ""), ("max_lifetime 3600s -> any", True)),
+        (PARTNER % ("a", ""), PARTNER % ("a", ", require_claims: [a.b]"), ("require_claims none -> a.b", False)),
+        (PARTNER % ("a", ""), PARTNER % ("a", ", aliases: [z]"), ("aliases none -> z", True)),
+        (
+            PARTNER % ("a", ""),
+            PARTNER % ("a", ", claims: {audience: client_id}"),
+            ("claims.audience aud -> client_id", True),
+        ),
+        (
+            PARTNER % ("a", ", claims: {scopes: {any_of: [scope, permissions]}}"),
+            PARTNER % ("a", ""),
+            ("claims.scopes scope or permissions -> scope", True),
+        ),
+        (
+            "{p: {preset: okta, domain: a.test, audience: x}}",
+            "{p: {preset: okta, domain: a.test, audience: x, jwks: {url: 'https://b.test/k'}}}",
+            ("keys from https://a.test/oauth2/default/v1/keys -> https://b.test/k", True),
+        ),
     ],
 )
 def test_issuers_that_change(old: str, new: str, told: tuple[str, bool]) -> None:
@@ -110,3 +203,41 @@ def test_forwarding_that_changes() -> None:
         "orders: forward.token strip -> keep",
         "orders: forward.headers none -> X-T=claims.t",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("", "deny: [{name: d, path: /x}]", [("deny d: added, /x", False)]),
+        (
+            "deny: [{name: d, addresses: [10.0.0.0/8], claims: {t: 1}, when: 'now > 1', shadow: true}]",
+            "",
+            [("deny d: removed (/**, addresses 10.0.0.0/8, claim t = 1, when now > 1 (shadow))", False)],
+        ),
+        ("deny: [{name: d, path: /x}]", "", [("deny d: removed (/x)", True)]),
+        (
+            "deny: [{name: d, path: /x}]",
+            "deny: [{name: d, path: /x, methods: [PUT], headers: {X-A: b}}]",
+            [("deny d: /x -> PUT /x, header x-a=b", True)],
+        ),
+        ("", "cors: {origins: ['https://a.test']}", [("cors none -> origins https://a.test", True)]),
+        (
+            "cors: {origins: ['https://a.test'], max_age: 1m}",
+            "cors: {origins: ['https://b.test'], credentials: true}",
+            [
+                ("cors.origins https://a.test -> https://b.test", True),
+                ("cors.credentials false -> true", True),
+                ("cors.max_age 60s -> 600s", False),
+            ],
+        ),
+        (
+            "",
+            "forward: {request_headers: {set: {X-A: b}}}",
+            [("forward.request_headers none -> set x-a=b", False)],
+        ),
+    ],
+)
+def test_what_stands_around_routes_changes(old: str, new: str, told: list[tuple[str, bool]]) -> None:
+    """Deny rules, CORS, header changes for all routes."""
+    found = changes(policy("", more=f"    {old}\n"), policy("", more=f"    {new}\n"))
+    assert [(change.what, change.allows_more) for change in found] == told
