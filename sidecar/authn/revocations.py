@@ -1,11 +1,11 @@
 """The tokens that no longer count, found in constant time however many entries there are.
 
-Indexed once, per snapshot. A token is named when it was issued at or before an entry's ``before``; a token that
+Indexed once; entries that are added to those of an index are added to its copy, so that an increment costs little
+beside thousands of entries. A token is named when it was issued at or before an entry's ``before``; a token that
 does not say when it was issued counts as old (see ``contract.snapshot.Revocation``).
 """
 
 import math
-from collections.abc import Iterable
 
 from sidecar.contract.snapshot import Revocation
 
@@ -15,9 +15,13 @@ from .principal import Principal
 class Revocations:
     """An index over revocation entries; ``names`` is the whole of its use."""
 
-    def __init__(self, entries: Iterable[Revocation]) -> None:
-        self._before: dict[tuple[str, str, str], int] = {}
-        for entry in entries:
+    def __init__(self, entries: tuple[Revocation, ...], before: "Revocations | None" = None) -> None:
+        """``before``: an index whose entries ``entries`` may begin with."""
+        known: tuple[Revocation, ...] = before.entries if before else ()
+        begun = before is not None and entries[: len(known)] == known
+        self.entries: tuple[Revocation, ...] = entries
+        self._before: dict[tuple[str, str, str], int] = before._before.copy() if before and begun else {}
+        for entry in entries[len(known) :] if begun else entries:
             key = (entry.issuer, entry.by, entry.value)
             self._before[key] = max(entry.before, self._before.get(key, entry.before))
 

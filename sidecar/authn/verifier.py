@@ -5,7 +5,7 @@ algorithms, its audiences and its rules apply and no other's. A token that verif
 can change meanwhile (the time, revocations, which issuers a route takes) is asked every time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -43,12 +43,12 @@ class Verifier:
                 if self._by_iss.setdefault(iss, trusted) is not trusted:
                     raise ContractError("malformed", f"issuer {name}: {iss[:80]} is another issuer's already")
         self._api_keys = ApiKeys(snapshot.api_keys, {issuer.name: issuer for issuer in snapshot.issuers})
-        self._revocations = Revocations(snapshot.revocations)
+        self._revocations: Revocations = Revocations(snapshot.revocations, before._revocations if before else None)
 
-    def with_revocations(self, revocations: Iterable[Revocation]) -> "Verifier":
+    def with_revocations(self, revocations: tuple[Revocation, ...]) -> "Verifier":
         """The same keys, rules and cache under other revocations."""
         other = copy(self)
-        other._revocations = Revocations(revocations)
+        other._revocations = Revocations(revocations, self._revocations)
         return other
 
     def verify(self, credential: Credential, now: float, issuers: Accepted = None) -> Principal | Rejection:

@@ -125,6 +125,22 @@ def test_of_two_revocations_the_later_counts() -> None:
         assert _reason(Verifier(snapshot(revocations=entries)).verify(bearer(mint()), NOW)) is Reason.TOKEN_REVOKED
 
 
+def test_increments_say_what_the_whole_says() -> None:
+    """Whether entries are added, taken away, exchanged or given again later, the last list alone counts."""
+    a, b = (Revocation("partner", "jti", name, NOW) for name in ("a", "b"))
+    c, late = Revocation("partner", "subject", "7", NOW - 100), Revocation("partner", "subject", "7", NOW)
+    token = {name: bearer(mint(claims(jti=name))) for name in ("a", "b", "c")}
+    verifier = Verifier(snapshot(issuer()))
+    for entries in ((a,), (a, b), (a, b, c), (a, b, c, late), (b, c), (), (b, a), (late,), (c,), (c, a), (late, c)):
+        verifier = verifier.with_revocations(entries)
+        whole = Verifier(snapshot(issuer(), revocations=entries))
+        for sent in token.values():
+            assert verifier.verify(sent, NOW) == whole.verify(sent, NOW)
+        assert _reason(verifier.verify(token["c"], NOW)) is (
+            Reason.TOKEN_REVOKED if late in entries else Reason.ALLOWED
+        )
+
+
 def test_a_rotated_key_overlaps() -> None:
     """Old and new key stand side by side; each token finds its own."""
     verifier = Verifier(snapshot(issuer(keys=(jwk("ES256", 0, kid="old"), jwk("ES256", 1, kid="new")))))
