@@ -86,8 +86,13 @@ def _public_jwk(key: object, number: int) -> Jwk | None:
         raise KeysError(f"{where} is a shared secret; write jwks: {{secret: {{env: NAME}}}} and keep it out of files")
     if any(member in key for member in _PRIVATE):
         raise KeysError(f"{where} is a private key; only its public members (those without d) belong here")
+    if kty not in _MEMBERS:
+        return None
+    for member in (*_COMMON, "crv"):
+        if member in key and not isinstance(key[member], str):
+            raise KeysError(f"{where}: {member} is not text")
     operations = key.get("key_ops")
-    if kty not in _MEMBERS or key.get("use", "sig") != "sig" or key.get("alg", "RS256") not in ALGORITHMS:
+    if key.get("use", "sig") != "sig" or key.get("alg", "RS256") not in ALGORITHMS:
         return None
     if isinstance(operations, list) and "verify" not in operations:
         return None
@@ -96,9 +101,6 @@ def _public_jwk(key: object, number: int) -> Jwk | None:
     missing = [member for member in _MEMBERS[kty] if not isinstance(key.get(member), str)]
     if missing:
         raise KeysError(f"{where} lacks the member {missing[0]!r}")
-    for member in _COMMON:
-        if member in key and not isinstance(key[member], str):
-            raise KeysError(f"{where}: {member} is not text")
     return {member: key[member] for member in (*_COMMON, *_MEMBERS[kty]) if member in key}
 
 
