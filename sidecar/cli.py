@@ -115,11 +115,13 @@ def _explain(settings: Settings, options: argparse.Namespace) -> int:
     headers = [_header(text) for text in options.header]
     if options.token:
         token = sys.stdin.buffer.readline().strip() if options.token == "-" else os.fsencode(options.token)
-        headers.append((b"authorization", b"Bearer " + token))
+        scheme = b"ApiKey " if token.startswith(b"sgk_") else b"Bearer "
+        headers.append((b"authorization", scheme + token))
     steps: list[str] = []
-    request = RequestFacts(options.method.upper(), os.fsencode(options.path), headers)
+    host = next((os.fsdecode(value) for name, value in headers if name == b"host"), found[0].service)
+    request = RequestFacts(options.method.upper(), os.fsencode(options.path), headers, host, options.address)
     try:
-        decision = Evaluator(found[0]).evaluate(request, time.time(), steps)
+        decision = Evaluator(found[0]).evaluate(request, time.time(), steps, spend=False)
     except ContractError as error:
         raise SnapshotError(f"{found[1]}: {error}") from error
     print(f"snapshot {found[0].version} of {found[0].service}, from {found[1]}")

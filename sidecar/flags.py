@@ -77,11 +77,14 @@ def _parsers() -> tuple[CommandLine, dict[str, CommandLine]]:
 
 
 def _add_explain(parser: CommandLine) -> None:
-    parser.usage = "sidecar explain METHOD PATH [--token T] [--header 'K: V']... [--snapshot FILE | --state-dir DIR]"
+    parser.usage = (
+        "sidecar explain METHOD PATH [--token T] [--header 'K: V']... [--address A] [--snapshot FILE | --state-dir DIR]"
+    )
     parser.add_argument("method", metavar="METHOD", help="such as GET")
     parser.add_argument("path", metavar="PATH", help="with its query, as it is sent")
-    parser.add_argument("--token", metavar="T", help="the bearer token; - reads it from standard input")
+    parser.add_argument("--token", metavar="T", help="the bearer token or API key; - reads it from standard input")
     parser.add_argument("--header", action="append", default=[], metavar="'K: V'", help="a request header (repeatable)")
+    parser.add_argument("--address", metavar="A", default="", help="the caller's IP address")
 
 
 def _add_settings(parser: CommandLine, *, brief: bool) -> None:

@@ -6,6 +6,7 @@ and neither ever holds a token. Knows nothing of bodies, upstreams or sockets.
 """
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -181,5 +182,5 @@ def _token_step(route: Route, who: Principal | Rejection | None, now: float) -> 
         return "token: none" + ("" if route.access == "token" else f", and the route is {route.access}")
     if isinstance(who, Rejection):
         return f"token: refused, {who.reason}: {who.detail}"
-    remaining = f"expires in {who.expires_at - now:.0f} s"
+    remaining = "never expires" if who.expires_at == math.inf else f"expires in {who.expires_at - now:.0f} s"
     return f"token: issuer {who.issuer_name}, subject {shown(who.subject)}, {remaining}"

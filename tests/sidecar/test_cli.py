@@ -2,14 +2,18 @@
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from control.testing.processes import command
 from sidecar.cli import main
+from sidecar.contract.snapshot import Deny, Route, Snapshot, Source, encode, with_requirements
 from sidecar.table import SETTINGS
 
+from ..authn.minting import API_KEY, api_key
+from ..proxy.stage import snapshot as proxied
 from .conftest import join_token
 from .pairs import write_pair
 
@@ -186,3 +190,29 @@ def test_run_says_what_cannot_be_used(snapshot_file: Path, tmp_path: Path) -> No
     to_control = [*run[:4], "--control", "127.0.0.1:1", "--state-dir", str(tmp_path / "state"), *free]
     assert command(*to_control, expect=2).stderr.count("\n") == 1
     assert "No such file" in command(*to_control, "--join-token-file", str(tmp_path / "gone"), expect=2).stderr
+
+
+def test_explain_knows_the_host_and_the_address(capsys: Said, tmp_path: Path) -> None:
+    """As a caller would come: the Host is the service's name unless it is said, and an address is said or unknown."""
+    route = Route("/public/**", access="public", hosts=("orders", "shop.test"))
+    policy = Snapshot("shop.test", "orders", 7, 1, routes=(route,), deny=(Deny("away", addresses=("203.0.113.0/24",)),))
+    path = tmp_path / "deny.snapshot"
+    path.write_bytes(encode(with_requirements(policy)))
+    asked = ["explain", "GET", "/public/a", "--snapshot", str(path)]
+    for more, last in (
+        (["--address", "198.51.100.1"], "=> allowed"),
+        (["--address", "198.51.100.1", "--header", "Host: shop.test:80"], "=> allowed"),
+        (["--address", "198.51.100.1", "--header", "Host: evil.test"], "=> 404 no_route"),
+        (["--address", "203.0.113.9"], "=> 403 denied"),
+    ):
+        main([*asked, *more])
+        assert capsys.readouterr().out.splitlines()[-1].startswith(last)
+
+
+def test_explain_takes_an_api_key(capsys: Said, tmp_path: Path) -> None:
+    """By its form; it is shown nowhere."""
+    policy = replace(proxied(Route("/**", credentials=(Source(kind="api_key"),))), api_keys=(api_key(),))
+    path = tmp_path / "keys.snapshot"
+    path.write_bytes(encode(with_requirements(policy)))
+    assert main(["explain", "GET", "/a", "--token", API_KEY, "--snapshot", str(path)]) == 0
+    assert API_KEY not in capsys.readouterr().out
