@@ -90,5 +90,9 @@ class TimeoutsShape(Shape):
     total: Timeout | None = Field(default=None, description="For the whole exchange.")
 
 
-RateLimits = Annotated[list[RateLimitShape], Field(min_length=1), BeforeValidator(_as_list)]
-Timeouts = Annotated[TimeoutsShape, BeforeValidator(_as_response)]
+RateLimits = Annotated[
+    list[RateLimitShape],
+    Field(min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=list[RateLimitShape] | RateLimitShape),
+]
+Timeouts = Annotated[TimeoutsShape, BeforeValidator(_as_response, json_schema_input_type=TimeoutsShape | Timeout)]

@@ -40,7 +40,7 @@ class RequestShape(Shape):
 
     path: Text = Field(description="With its query, if a rule reads it.")
     method: Method = "GET"
-    host: Text | None = Field(default=None, description="The Host that was called; the service's name when left out.")
+    host: Text | None = Field(default=None, description="The Host that was called; the service's own when left out.")
     headers: dict[str, HeaderValue] = Field(default={}, description="What rules may look at, and credentials.")
     address: Address | None = Field(default=None, description="Where the call comes from; 192.0.2.1 when left out.")
 
@@ -101,6 +101,8 @@ def _without_null(schema: Any) -> Any:
         return schema
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     rest = {name: value for name, value in schema.items() if name != "title" or not isinstance(value, str)}
-    if len(choices) == 1:
+    if len(choices) > 1:
+        rest["anyOf"] = choices
+    elif choices:
         rest = {**choices[0], **{name: value for name, value in rest.items() if name != "anyOf"}}
     return {name: _without_null(value) for name, value in rest.items()}

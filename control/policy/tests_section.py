@@ -47,13 +47,20 @@ class TestsSection:
             issuer,
             claims,
             expires_in_ms,
-            (shape.request.host or "").lower(),
+            self._host(shape),
             tuple(shape.request.headers.items()),
             shape.request.address or "",
             (token.caller if token else None) or "",
             None if shape.shadow is None else tuple(shape.shadow),
             self._findings.line(path),
         )
+
+    def _host(self, shape: TestShape) -> str:
+        """The host that is called: the service's name, or the first of its hosts if that is none of them."""
+        service = self._shape.services.get(shape.service)
+        hosts = (service.hosts if service else None) or [shape.service]
+        usual = shape.service if shape.service in hosts else hosts[0].replace("*", "any", 1)
+        return (shape.request.host or usual).lower()
 
     def _check_caller(self, shape: TestShape, path: Path) -> None:
         token = shape.token

@@ -99,6 +99,7 @@ tests:
         "request: {path: /v, headers: {x-version: '2'}}, token: {issuer: own}, expect: {reason: insufficient_scope}",
         "request: {path: /v}, token: {issuer: own}, expect: allow",
         "request: {path: /v, headers: {X-Version: '1'}}, token: {issuer: own}, expect: {status: 404}",
+        "request: {path: /v, host: orders:8000}, token: {issuer: own}, expect: allow",
         "request: {path: /v, host: ORDERS.shop.test}, token: {issuer: own}, expect: allow",
         "request: {path: /v, host: elsewhere.test}, token: {issuer: own}, expect: {reason: no_route}",
         "request: {path: /mine/7, headers: {X-Day: monday}}, token: {issuer: own, sub: '7'}, expect: allow",
@@ -190,3 +191,12 @@ def test_the_example_passes_its_own_tests() -> None:
     report = check(load(path.read_text(), {}, {}, "policy.yaml"), now=NOW)
     assert report.ok, report.format()
     assert len(report.tests) == 11
+
+
+def test_a_test_calls_a_host_that_the_service_has() -> None:
+    """Where its own name is none of them, the first."""
+    source = (
+        "trust_domain: shop.test\nservices:\n  orders: {hosts: ['*.api.test'], routes: [{path: /, access: public}]}\n"
+    )
+    policy = load(source + "tests: [{service: orders, request: {path: /}, expect: allow}]\n", {}, {})
+    assert check(policy, now=NOW).ok

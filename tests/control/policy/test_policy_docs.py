@@ -36,6 +36,15 @@ def test_the_schema_knows_every_key_and_no_null() -> None:
     schema = json_schema()
     assert {"trust_domain", "jwks", "any_scope", "expires_in", *CLAIM_TESTS} <= set(keys(schema))
     assert '"null"' not in json.dumps(schema)
+    route = schema["$defs"]["RouteShape"]["properties"]  # one for a list of one, text for a mapping
+    assert [form.get("type") or form["$ref"] for form in route["rate_limit"]["anyOf"]] == [
+        "array",
+        "#/$defs/RateLimitShape",
+    ]
+    assert [form.get("type") or form["$ref"] for form in route["timeout"]["anyOf"]] == [
+        "#/$defs/TimeoutsShape",
+        "string",
+    ]
     loose = {name for name, part in schema["$defs"].items() if part.get("additionalProperties") is not False}
     assert loose == {"TokenShape"}
 
@@ -73,3 +82,51 @@ def test_the_providers_page_loads() -> None:
     policy = load(f"trust_domain: shop.test\n{block}services: {{}}\n", {}, {})
     assert {issuer.preset for issuer in policy.issuers} == set(presets.NAMES)
     assert all(issuer.fetched for issuer in policy.issuers)
+
+
+PROMISED = """
+trust_domain: shop.test
+issuers:
+  own: {builtin: true}
+  auth0: {preset: auth0, domain: acme.eu.auth0.com, audience: https://orders.shop.test}
+  partner:
+    issuer: https://issuer.test/
+    audience: [orders]
+    algorithms: [RS256, ES256]
+    leeway: 5s
+    claims: {subject: sub, scopes: scope, client: azp, roles: realm_access.roles}
+services:
+  orders:
+    issuers: [own, partner]
+    routes:
+      - {path: /public/**, access: public}
+      - {path: /admin/**, require: {scopes: [admin]}}
+      - path: /orders/{id}
+        methods: [GET]
+        require:
+          scopes: [orders:read]
+          claims: {tenant: acme, roles: {any: [clerk, boss]}}
+          when: 'claims.sub == path.id'
+        rate_limit: {requests: 100, per: 1m, by: subject}
+        timeout: 10s
+      - {path: /**}
+    forward: {headers: {X-Tenant: claims.tenant}, token: strip}
+    cors: {origins: ['https://app.shop.test'], credentials: true}
+tests:
+  - service: orders
+    request: {method: GET, path: /orders/7}
+    token: {issuer: partner, sub: '7', scope: orders:read, tenant: acme, roles: [clerk]}
+    expect: allow
+"""
+
+
+def test_the_promised_policy_is_checked_and_allows_what_it_says() -> None:
+    """The file by which the product is explained; the keys of its outside issuers are not even known yet."""
+    policy = load(PROMISED, {}, {})
+    report = check(policy, now=1_700_000_000)
+    assert report.ok, report.format()
+    assert not report.warnings
+    assert [issuer.keys_from for issuer in policy.issuers if issuer.fetched] == [
+        "https://acme.eu.auth0.com/.well-known/jwks.json",
+        "https://issuer.test/",
+    ]
