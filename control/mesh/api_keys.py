@@ -68,6 +68,16 @@ class ApiKeys:
             record(session, self._ledger.clock(), actor, "api_key.remove", gone.name, id=gone.id, of=gone.subject)
         return version
 
+    def revoked_by(self, by: str, values: Sequence[str], before: int) -> bool:
+        """Does a revocation of these name a key? It must then be kept for good, as a key outlives every token."""
+        match by:
+            case "jti":
+                return False
+            case "issuer":
+                return any(key.created_at <= before for key in self.list())
+        parts = ((key.subject if by == "subject" else key.client_id, key.created_at) for key in self.list())
+        return any(part in values and created_at <= before for part, created_at in parts)
+
     def counts_somewhere(self) -> bool:
         """Does the policy in force have an issuer for keys, and a route that takes them?"""
         policy = self._ledger.policy_in_force()

@@ -66,7 +66,16 @@ def api_keys(session: Session, policy: Policy, now: int) -> tuple[ApiKey, ...]:
     if issuer is None:
         return ()
     return tuple(
-        ApiKey(key.id, secret_hash, issuer, key.subject, key.client_id, tuple(key.scopes), key.expires_at)
+        ApiKey(
+            key.id,
+            secret_hash,
+            issuer,
+            key.subject,
+            key.client_id,
+            tuple(key.scopes),
+            expires_at=key.expires_at,
+            issued_at=key.created_at,
+        )
         for key, secret_hash in hashes(session)
         if not key.expires_at or key.expires_at > now
     )

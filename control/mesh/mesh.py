@@ -165,7 +165,8 @@ class Mesh:
         application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` (now) or earlier."""
         found, now = self._issuer_named(issuer), self._clock()
         values = self.applications.client_ids(value) if by == "client" and found.builtin else (value,)
-        lives_s = _lives_s(found)
+        keys = found.builtin and self.api_keys.revoked_by(by, values, int(now) if before is None else before)
+        lives_s = None if keys else _lives_s(found)
         asked = [
             revocations.revocation(found.name, by, one, now, lives_s=lives_s, before=before, until=until)
             for one in values

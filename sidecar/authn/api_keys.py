@@ -1,8 +1,8 @@
 """API keys: credentials without a signature, ``sgk_<id>_<secret>``.
 
 The id finds the key, the SHA-256 of the whole text proves it, compared in constant time; the snapshot never holds the
-secret. What comes out is a principal as a token's would be, so that scopes, claims and revocations apply alike. An API
-key does not say when it was made: every revocation of its subject, client or issuer names it.
+secret. What comes out is a principal as a token's would be, so that scopes, claims and revocations of its subject,
+client or issuer apply alike.
 """
 
 import hashlib
@@ -76,6 +76,8 @@ def _principal(key: ApiKey, issuer: Issuer) -> Principal:
         claims["client_id"] = key.client
     if key.expires_at:
         claims["exp"] = key.expires_at
+    if key.issued_at:
+        claims["iat"] = key.issued_at
     return Principal(
         issuer_name=issuer.name,
         issuer=issuer.issuer,

@@ -57,7 +57,8 @@ class Issuer:
 class ApiKey:
     """A credential without a signature: ``id`` finds it, ``secret_hash`` (hex SHA-256 of the whole key as it is sent)
     proves it. Its principal is one of ``issuer``, so that revocations by subject and client reach it.
-    ``expires_at`` 0: never."""
+    ``expires_at`` 0: never. ``issued_at``: a revocation names the keys that were made until its ``before``; 0: not
+    known, and so old."""
 
     id: str
     secret_hash: str = field(repr=False)
@@ -66,6 +67,7 @@ class ApiKey:
     client: Text = ""
     scopes: tuple[str, ...] = ()
     expires_at: Count = 0
+    issued_at: Count = 0
 
 
 @dataclass(frozen=True, slots=True)

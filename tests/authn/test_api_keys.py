@@ -98,6 +98,14 @@ def test_a_route_accepts_only_its_issuers() -> None:
     assert _reason(verifier.verify(_sent(), NOW, ())) is Reason.INVALID_TOKEN
 
 
+@pytest.mark.parametrize(("before", "revoked"), [(NOW - 1, False), (NOW, True), (NOW + 1, True)])
+def test_a_key_made_since_counts(before: int, revoked: bool) -> None:
+    """As a token does that was issued since."""
+    verifier = Verifier(snapshot(api_keys=(api_key(issued_at=NOW),)))
+    found = verifier.with_revocations((Revocation("partner", "subject", "robot", before),)).verify(_sent(), NOW)
+    assert _reason(found) is (Reason.TOKEN_REVOKED if revoked else Reason.ALLOWED)
+
+
 @pytest.mark.parametrize(
     ("entry", "revoked"),
     [
@@ -109,7 +117,7 @@ def test_a_route_accepts_only_its_issuers() -> None:
     ],
 )
 def test_revocations_name_it(entry: Revocation, revoked: bool) -> None:
-    """By subject, client and issuer; a key does not say when it was made, so it counts as old."""
+    """By subject, client and issuer; a key that does not say when it was made counts as old."""
     verifier = Verifier(snapshot(issuer(), OTHER, api_keys=(api_key(),), revocations=(entry,)))
     assert _reason(verifier.verify(_sent(), NOW)) is (Reason.TOKEN_REVOKED if revoked else Reason.ALLOWED)
 

@@ -51,7 +51,7 @@ def test_a_key_is_told_where_keys_are_taken(mesh: Mesh) -> None:
     assert text.startswith(f"sgk_{made.id}_")
     assert len(text) > 60
     proof = hashlib.sha256(text.encode()).hexdigest()
-    assert snapshot(mesh).api_keys == (ApiKey(made.id, proof, "own", "ci", "", ("hooks",), NOW + 60),)
+    assert snapshot(mesh).api_keys == (ApiKey(made.id, proof, "own", "ci", "", ("hooks",), NOW + 60, NOW),)
     assert snapshot(mesh).version == version.version
     assert snapshot(mesh, "web").api_keys == ()
     assert mesh.api_keys.list() == [mesh.api_keys.get("build")] == [mesh.api_keys.get(made.id)]
@@ -91,6 +91,26 @@ def test_what_no_key_can_be(mesh: Mesh) -> None:
             mesh.api_keys.remove(nobody, "ann")
         assert "sgk_" not in str(refused.value)
     assert len(kinds(mesh)) == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "before", "for_good"),
+    [
+        ("subject", "ci", None, True),
+        ("client", "robot", None, True),
+        ("issuer", "", None, True),
+        ("subject", "ci", NOW - 1, False),
+        ("subject", "somebody", None, False),
+        ("jti", "ci", None, False),
+    ],
+)
+def test_a_revoked_key_never_counts_again(mesh: Mesh, by: str, value: str, before: int | None, for_good: bool) -> None:
+    """A revocation that names a key is not forgotten with the last token; one that names tokens alone is."""
+    mesh.applications.create("robot", "ann")
+    mesh.api_keys.create("ci", "ann", application="robot")
+    mesh.revoke(by, value, "ann", before=before)
+    (entry,) = mesh.revocations()
+    assert (entry.until == 0) == for_good
 
 
 def test_an_applications_keys_go_with_it(mesh: Mesh) -> None:
