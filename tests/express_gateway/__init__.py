@@ -1,0 +1,23 @@
+"""Express Gateway's 48 black-box cases, replayed: the same requests, and the answers that ours must give.
+
+A test's name begins with the number of its case. Cases run against real processes, control and a sidecar before an
+echo service; those in which a control plane must misbehave run in the test kit's mesh.
+
+``test_tokens``      1-17, 19, 20, 36: what a token may be
+``test_identity``    18, 22-27, 33, 34: applications, keys, the token endpoint, revocation
+``test_routing``     21, 37-44, 47: paths, hosts, methods, limits, rewriting, CORS
+``test_operation``   45, 46, 48: broken configuration, the admin API, TLS
+
+Where the nouns differ:
+
+- EG's managed mode, in which ``sub`` is a credential's id, is our built-in issuer: its subjects are applications. Its
+  own tokens have a subject that exists, so "unknown sub" (16) is an application that was removed and revoked.
+- Users do not exist yet. "User deactivated" (18) is every credential of one subject revoked.
+- Sidecars take no passwords. EG's basic policy (25) is an application that trades its Basic credential for a token.
+- EG's ``/admin/*`` (38) is all below ``/admin`` and not ``/admin`` itself: with us ``/admin/*/**``. The customary
+  ``/admin/**`` guards ``/admin`` too, so that nobody leaves that door open.
+- A sidecar has one certificate (48): who asks for another name sees it, and refuses it.
+
+Not covered here, since the identity server has no user flows yet: 28 (authorization code: redirect, client, reuse), 29
+(PKCE), 30 (expired code), 31 (consent refused), 32 (refresh tokens), 35 (introspection).
+"""
