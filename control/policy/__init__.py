@@ -2,8 +2,9 @@
 
 ``document``   YAML, its traps and its bounds; a line for every value
 ``shape``      every key of the language (pydantic), and the JSON Schema; ``issuer_shape``, ``service_shape``
-``values``     durations, claim paths, names;  ``fields`` headers and matchers;  ``places`` hosts, networks and
-               credentials;  ``amounts`` limits, sizes;  ``conditions`` CEL;  ``rules`` claims, what a test expects
+``values``     names and other small words;  ``durations``, ``claim_paths``;  ``fields`` headers and matchers;
+               ``places`` hosts, networks, credentials;  ``amounts`` limits, sizes;  ``conditions`` CEL;
+               ``rules`` claims, what a test expects
 ``sentences``  what pydantic found, told to people;  ``problems``  Problem and PolicyErrors
 ``model``      Policy, a frozen value
 ``presets``    what outside providers do (docs/providers.md)

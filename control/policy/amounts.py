@@ -7,9 +7,11 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from sidecar.contract.snapshot import ClaimPath
 
+from .claim_paths import claims_expression
+from .durations import Timeout
 from .problems import quoted, suggestion
 from .shape_base import Shape
-from .values import Timeout, claims_expression, said, text
+from .values import said, text
 
 _SIZE = re.compile(r"([0-9]{1,15})(B|KB|kB|MB|GB|KiB|MiB|GiB)\Z")
 _BYTES = {"B": 1, "KB": 10**3, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

@@ -10,9 +10,11 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from sidecar.contract.snapshot import ClaimPath
 
 from . import presets
+from .claim_paths import ClaimPathsText, ClaimPathText
+from .durations import Leeway, Lifetime
 from .problems import quoted
 from .shape_base import Shape
-from .values import ClaimPathsText, ClaimPathText, Leeway, Lifetime, Text, Variable, host_name, said, text
+from .values import Text, Variable, host_name, said, text
 
 
 def _texts(value: Any) -> list[str]:

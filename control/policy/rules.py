@@ -8,8 +8,9 @@ from pydantic_core import PydanticCustomError
 from sidecar.contract.reasons import Reason, status_of
 from sidecar.contract.snapshot import ClaimRule, Scalar
 
+from .claim_paths import claim_path
 from .problems import quoted, suggestion
-from .values import claim_path, kind, said, text
+from .values import kind, said, text
 
 _TESTS = ("any", "all", "present")
 _FORMS = "write VALUE, {any: [...]}, {all: [...]} or {present: true}"

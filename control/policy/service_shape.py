@@ -11,12 +11,14 @@ from sidecar.authz.pattern import compile_pattern
 from sidecar.contract.snapshot import ClaimRule
 
 from .amounts import RateLimits, Size, Timeouts
+from .claim_paths import ClaimsExpression
 from .conditions import Condition
+from .durations import MaxAge
 from .fields import HeaderMatches, HeaderName, HeaderToken, HeaderValue, QueryMatches, ResponseHeaderName
 from .places import Destination, Host, Network, Origin, Rewrite, Sources
 from .rules import claim_rules
 from .shape_base import Shape
-from .values import ClaimsExpression, IssuerReference, MaxAge, Method, Scope, caller_name, label, said, text
+from .values import IssuerReference, Method, Scope, caller_name, label, said, text
 
 
 def _pattern(value: Any) -> str:

@@ -13,12 +13,13 @@ from pydantic_core.core_schema import WithDefaultSchema
 
 from sidecar.contract.reasons import Reason
 
+from .durations import Offset
 from .fields import HeaderValue
 from .issuer_shape import IssuerShape
 from .rules import Expectation, expectation
 from .service_shape import ServiceShape
 from .shape_base import Shape
-from .values import Address, IssuerName, IssuerReference, Method, Offset, ServiceName, Text, TrustDomain
+from .values import Address, IssuerName, IssuerReference, Method, ServiceName, Text, TrustDomain
 
 _EXPECT_SCHEMA: dict[str, Any] = {
     "oneOf": [
