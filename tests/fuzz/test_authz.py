@@ -1,12 +1,16 @@
 """Hostile targets and patterns: a value or a clean refusal, and what was matched is what is forwarded."""
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.authn.rejection import Rejection
+from sidecar.authz.condition import Condition
 from sidecar.authz.evaluator import Evaluator, RequestFacts
+from sidecar.authz.expression import Hidden
+from sidecar.authz.fields import FieldReader
+from sidecar.authz.host import normalise_host
 from sidecar.authz.pattern import compile_pattern
 from sidecar.authz.target import normalise
 from sidecar.contract.reasons import Reason
@@ -121,3 +125,145 @@ def test_requests(method: str, raw: bytes, headers: list[tuple[bytes, bytes]]) -
     for line in (decision.detail, *steps):
         line.encode("utf-8")
         assert line.isprintable()
+
+
+WORDS = [
+    *[
+        "claims",
+        ".sub",
+        ".l",
+        "[",
+        "]",
+        "(",
+        ")",
+        "'x'",
+        "r'x'",
+        "'\\x'",
+        "1",
+        "2.5",
+        "0x1",
+        "1u",
+        "==",
+        "!=",
+        "<",
+        "&&",
+        "||",
+        "!",
+        "-",
+        "+",
+        "%",
+        "/",
+        "*",
+        "?",
+        ":",
+        ",",
+        ".",
+        "in",
+        "true",
+        "null",
+        "path",
+        ".id",
+    ],
+    *[
+        "request",
+        ".headers",
+        "['x-a']",
+        ".query",
+        ".method",
+        "principal",
+        ".roles",
+        "now",
+        ".exists(x,",
+        ".map(x,",
+        "x",
+        ".all(",
+        "has(",
+        "size(",
+        "int(",
+    ],
+    *[
+        ".matches('a+')",
+        ".matches(",
+        "string(",
+        "{",
+        "}",
+        "//",
+        "é",
+        "'''",
+        '"""',
+        "\\",
+        "`",
+        "@",
+        "=",
+        "foo",
+        "bar()",
+        "[].exists(y,",
+        "9223372036854775807",
+    ],
+    "\n",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+VARIABLES = {
+    "path": {"id": "7"},
+    "request": {"method": "GET", "path": "/", "host": "", "scheme": "http", "headers": {"x-a": "1"}, "query": {}},
+    "principal": {"subject": "", "issuer": "", "client": "", "scopes": [], "roles": ["a"]},
+    "source": {"address": ""},
+    "now": NOW,
+}
+
+
+@FAST
+@given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.text(max_size=30), JSON, JSON)
+def test_conditions(text: str, sub: object, members: object) -> None:
+    """A condition compiles or is a ValueError with a sentence; one that compiles has a verdict on whatever it sees."""
+    try:
+        condition = Condition(text, compile_pattern("/orders/{id}"), Hidden())
+    except ValueError as error:
+        assert str(error)
+        return
+    verdict = condition.verdict({**VARIABLES, "claims": {"sub": sub, "l": members}})
+    assert verdict.holds in (True, False, None)
+    assert verdict.detail.isprintable()
+
+
+USUAL = (
+    "claims.l == claims.sub",
+    "claims.l.exists(x, x == claims.sub)",
+    "claims.sub in claims.l",
+    "claims.l.a.b[0] < 1",
+)
+
+
+@FAST
+@given(st.sampled_from(USUAL), JSON)
+def test_claims(text: str, claim: object) -> None:
+    """No claim is an exception for a condition that is usual."""
+    verdict = Condition(text, compile_pattern("/"), Hidden()).verdict({"claims": {"sub": claim, "l": [claim, "x"]}})
+    assert verdict.detail.isprintable()
+
+
+@FAST
+@given(st.text(alphabet="aA.:[]8/@* \n\u212a", max_size=12) | st.text(max_size=12))
+def test_hosts(authority: str) -> None:
+    """A host has one spelling, or is none."""
+    host = normalise_host(authority)
+    assert normalise_host(host) == host
+    assert host == host.lower()
+    assert host.isascii()
+
+
+@FAST
+@given(st.text(alphabet="qa=&;%71+0", max_size=16))
+def test_queries(query: str) -> None:
+    """A parameter that is looked at has one value, wherever a server splits the query."""
+    fields = FieldReader((), ("q",)).read((), query)
+    if isinstance(fields, Rejection):
+        assert fields.reason is Reason.MALFORMED_REQUEST
+        return
+    for text in (query, query.replace(";", "&")):
+        values = [value for name, value in parse_qsl(text, keep_blank_values=True) if name == "q"]
+        assert values == list(fields.query.values())
