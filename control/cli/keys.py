@@ -129,7 +129,9 @@ def revoke(
     body = {"by": by, "value": value, "issuer": issuer, "before": before}
     with Client() as client:
         made = client.post("/revocations", body)
-        _receipt(client, made, f"version {made['version']}: revoked", wait, timeout_s, output)
+        _, folded, why = made["note"].partition("; too many entries: ")  # what became of older ones to make room
+        sentence = f"version {made['version']}: revoked" + (f"; too many entries: {why}" if folded else "")
+        _receipt(client, made, sentence, wait, timeout_s, output)
 
 
 def _receipt(client: "Client", made: dict[str, Any], sentence: str, wait: bool, timeout_s: int, output: Output) -> None:

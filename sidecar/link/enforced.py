@@ -2,12 +2,14 @@
 
 A pushed snapshot is verified, decoded and compiled in a worker thread, so that no exchange waits for it, then swapped
 in the loop. Increments need no compiling: one is in force within the turn of the loop that it arrives in. Either is in
-force before it is on disk; if only the disk fails it is in force all the same, and that is said loudly.
+force before it is on disk, and the next does not wait for the disk either; if only the disk fails it is in force all
+the same, and that is said loudly.
 """
 
 import logging
 from collections.abc import Callable
 
+from sidecar.contract.increment import Chain
 from sidecar.contract.messages import Increments, InUse, Push
 from sidecar.contract.snapshot import Snapshot
 from sidecar.contract.strict import ContractError
@@ -26,7 +28,7 @@ FEW = 16
 
 
 class Enforced:
-    """``take`` what control pushes; ``in_use`` says what came of it."""
+    """``take`` what control pushes, ``keep`` it on disk; ``in_use`` says what came of it."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Enforced:
         self.service, self._compile, self._state, self._now = service, compile_, state, now
         self._blocking = blocking
         self.admitted: Admitted | None = None
+        self._kept: Chain | None = None
 
     @property
     def in_use(self) -> InUse | None:
@@ -56,10 +59,11 @@ class Enforced:
             self._state.set_aside("last-good", error)
             return False
         self._use(admitted, swap)
+        self._kept = admitted.chain
         return True
 
     async def take(self, push: Push | Increments, signing_key: bytes) -> None:
-        """Put it in force and on disk; ContractError if it is refused."""
+        """Put it in force; ContractError if it is refused."""
         if isinstance(push, Push):
             admitted = await self._blocking(admit_push, push, signing_key, self.service, self.in_use, self._now())
             if admitted.chain.in_use != self.in_use:
@@ -70,10 +74,17 @@ class Enforced:
         else:
             admitted = await self._blocking(admit_increments, push, signing_key, self.admitted, self._now())
             self._use(admitted, await self._blocking(self._compile, admitted.snapshot, "increment"))
+
+    async def keep(self) -> None:
+        """Write what is in force to the disk, unless it is there."""
+        if self.admitted is None or self.admitted.chain is self._kept:
+            return
+        chain = self.admitted.chain
         try:
-            await self._blocking(self._state.save_last_good, admitted.chain)
+            await self._blocking(self._state.save_last_good, chain)
         except OSError as error:
-            record(logging.ERROR, "last_good_not_written", version=push.version, why=str(error))
+            record(logging.ERROR, "last_good_not_written", version=chain.in_use.version, why=str(error))
+        self._kept = chain
 
     def _use(self, admitted: Admitted, swap: Callable[[], None]) -> None:
         swap()

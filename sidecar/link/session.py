@@ -1,9 +1,11 @@
 """One connection to control, from the hello to its end. Works on any trio stream; TLS is ``dial``'s affair.
 
-What is pushed is put in force by ``enforced``, and only then acknowledged; what cannot be is refused with its reason,
-and what runs goes on. Beside the answers a sidecar says one thing of its own: that an issuer's keys want a look.
+What is pushed is put in force by ``enforced``, then kept on disk, and only then acknowledged; what cannot be is refused
+with its reason, and what runs goes on. Beside the answers a sidecar says one thing of its own: that an issuer's keys
+want a look.
 """
 
+import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -74,6 +76,8 @@ class Session:
         self._state = State.AWAITING_WELCOME
         self._signing_key = b""
         self._silence_s = math.inf
+        self._acks: list[Ack] = []
+        self._taken = trio.Event()
         self.refusal: Refuse | None = None
 
     async def run(self) -> Ending:
@@ -88,13 +92,16 @@ class Session:
     async def _live(self) -> None:
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._tell_refreshes)
+            nursery.start_soon(self._quietly, self._tell_refreshes)
+            nursery.start_soon(self._quietly, self._keep_and_acknowledge)
             try:
                 while await self._next():
                     pass
             except Exception as error:  # raised again outside of the nursery, which would wrap it
                 failure = error
             nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await self._enforced.keep()
         if failure is not None:
             raise failure
 
@@ -104,10 +111,23 @@ class Session:
             while True:
                 message = Refresh(await self._refreshes.next())
                 await self._wire.send(frame(message), WRITE_TIMEOUT_S)
-        except TROUBLE:
-            pass  # the reader notices it too, and says so
         finally:
             self._refreshes.disconnected()
+
+    async def _keep_and_acknowledge(self) -> None:
+        """What came while the disk was busy is written together."""
+        while True:
+            await self._taken.wait()
+            self._taken = trio.Event()
+            acks, self._acks = self._acks, []
+            await self._enforced.keep()
+            for ack in acks:
+                self._watch.settled(ack.version, "")
+                await self._wire.send(frame(ack), WRITE_TIMEOUT_S)
+
+    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
+        with contextlib.suppress(*TROUBLE):  # the reader notices it too, and says so
+            await work()
 
     async def _next(self) -> bool:
         body = await self._wire.receive(self._silence_s)
@@ -142,10 +162,11 @@ class Session:
         except Exception as error:  # a bug in the compiler: it must not stop what runs, and control must hear of it
             logging.getLogger("sidegate.link").exception("compiling version %d failed", push.version)
             reason = f"internal: {type(error).__name__}"
-        self._watch.settled(push.version, reason)
         in_use = self._enforced.in_use
         if not reason and in_use is not None:
-            await self._wire.send(frame(Ack(push.nonce, push.version, in_use.digest)), WRITE_TIMEOUT_S)
+            self._acks.append(Ack(push.nonce, push.version, in_use.digest))
+            self._taken.set()
             return
+        self._watch.settled(push.version, reason)
         running = 0 if in_use is None else in_use.version
         await self._wire.send(frame(Nack(push.nonce, push.version, running, reason)), WRITE_TIMEOUT_S)

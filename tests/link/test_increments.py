@@ -10,13 +10,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from sidecar.contract.envelope import INCREMENT, Sealed, encode_sealed, seal
 from sidecar.contract.increment import Chain, Increment, encode_increment
-from sidecar.contract.messages import Ack, Nack, Refresh
+from sidecar.contract.messages import Ack, Increments, Nack, Refresh
 from sidecar.contract.snapshot import Issuer, Revocation, Snapshot, encode
 from sidecar.link import StateDir
 from sidecar.link.refreshes import EVERY_S
 from tests.control.distribution.memory_core import MemoryCore
 
-from .playing import NOW, Control, Sidecar
+from .playing import NOW, Control, Sidecar, in_place
 from .test_link import play
 
 OWN = Issuer("own", "https://own.test", ("orders",), ("ES256",))
@@ -56,6 +56,36 @@ async def test_a_revocation_is_in_force_acknowledged_and_kept(sidecar: Sidecar, 
     assert await again.link.restore()
     assert revoked(again) == ["a", "b"]
     assert again.link.status.in_use == 7
+
+
+async def test_a_slow_disk_holds_no_revocation_back(sidecar: Sidecar, core: MemoryCore) -> None:
+    """What comes while it writes is in force at once, is written with one more write, and acknowledged then."""
+    base, later = snapshot(core, 5), [core.increment(6 + number, jti(str(number))) for number in range(3)]
+    chain, writes = Chain.begin(5, base, later), list[int]()
+    ready = trio.Event()
+
+    async def slow(work: Callable[..., object], *args: object) -> object:
+        if getattr(work, "__name__", "") == "save_last_good" and args[0] != Chain.begin(5, base):
+            writes.append(1)
+            await ready.wait()
+        return await in_place(work, *args)
+
+    sidecar.link._enforced._blocking = slow  # type: ignore[assignment]  # a disk that takes its time
+
+    async def scene(control: Control) -> None:
+        await control.welcome()
+        await control.push(5, base)
+        for number, sealed in enumerate(later):
+            await control.say(Increments(2 + number, 6 + number, (sealed,)))
+        await wait_all_tasks_blocked()
+        assert revoked(sidecar) == ["0", "1", "2"]
+        ready.set()
+        heard = [await control.hear() for _ in later]
+        assert heard == [Ack(2 + n, 6 + n, chain.places[1 + n].digest) for n in range(3)]
+
+    await play(sidecar, scene)
+    assert len(writes) == 2
+    assert kept(sidecar.state, core) == (8, ["0", "1", "2"])
 
 
 async def test_a_sidecar_that_comes_back_says_how_far_it_is(
