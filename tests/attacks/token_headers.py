@@ -80,7 +80,7 @@ KIDS: dict[str, object] = {
     "with a superscript one": "k\u00b9",
     "with a byte order mark": "\ufeffk1",
     "right to left": "\u202e1k",
-    "CVE-2024-34273: __proto__": "__proto__",
+    "__proto__": "__proto__",
     "constructor": "constructor",
     "__class__": "__class__",
     "an index": "0",
@@ -120,7 +120,7 @@ EMBEDDED = rows(
     {
         "CVE-2018-0114: an embedded jwk": _thief(jwk=_THIEF),
         "an embedded jwk without kid": _thief(kid=..., jwk=_THIEF),
-        "an embedded jwk under another kid": _thief(kid="k2", jwk=_THIEF),
+        "CVE-2026-27962: an embedded jwk where no key of ours has the kid": _thief(kid="k2", jwk=_THIEF),
         "an embedded jwk that is a secret": hmac_token(
             "HS256", b"thief" * 8, header("HS256", jwk={"kty": "oct", "k": b64(b"thief" * 8)})
         ),
@@ -198,6 +198,8 @@ MEANING = rows(
         "kid twice": _header('{"alg":"ES256","kid":"k2","kid":"k1"}'),
         "typ twice": _header('{"alg":"ES256","kid":"k1","typ":"JWT","typ":"dpop+jwt"}'),
         "a name twice, far down": _header('{"alg":"ES256","kid":"k1","x":[{"a":{"b":1,"b":1}}]}'),
+        "CVE-2024-34273: __proto__ with an alg": _header('{"kid":"k1","__proto__":{"alg":"ES256"}}'),
+        "CVE-2024-34273: __proto__ beside alg none": _header('{"alg":"none","__proto__":{"alg":"ES256"}}'),
         "a comment": _header('{"alg":"ES256",/* x */"kid":"k1"}'),
         "a comma too many": _header('{"alg":"ES256","kid":"k1",}'),
         "single quotes": _header("{'alg':'ES256','kid':'k1'}"),
