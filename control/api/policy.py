@@ -134,5 +134,6 @@ def _explained(explanation: Explanation) -> dict[str, Any]:
         "detail": decision.detail,
         "route": None if decision.route is None else decision.route.path,
         "principal": None if principal is None else {"issuer": principal.issuer_name, "subject": principal.subject},
+        "shadow": list(decision.shadow),
         "steps": explanation.steps,
     }

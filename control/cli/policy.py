@@ -72,7 +72,9 @@ def compile_(
     out.say(f"{to}: {service}, {_count(len(snapshot.routes), 'route')}, {_count(len(snapshot.issuers), 'issuer')}")
     for issuer in snapshot.issuers:
         if not issuer.keys_known:
-            out.hint(f"warning: the keys of {issuer.name!r} are control's: a sidecar with this file refuses its tokens")
+            named = policy.issuer(issuer.name)
+            whose = "control's" if named is None or named.builtin else "fetched by control"
+            out.hint(f"warning: the keys of {issuer.name!r} are {whose}: a sidecar with this file refuses its tokens")
 
 
 def diff(file: PolicyFile, output: Output = None) -> None:
