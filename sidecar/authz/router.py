@@ -94,17 +94,17 @@ class Router:
                 allow |= dict.fromkeys(offered(entry.route.methods or ()))
         return Missed(tuple(allow))
 
-    def offered(self, segments: tuple[str, ...], host: str, fields: Fields = NONE) -> tuple[str, ...] | None:
-        """The methods of the routes for this host, path and query, or None for any. What headers they want is not
-        asked: a preflight has not got them (Fetch, CORS-preflight fetch)."""
+    def offered(self, segments: tuple[str, ...], host: str) -> tuple[str, ...] | None:
+        """The methods of the routes for this host and path, or None for any. What headers and parameters they want is
+        not asked: a preflight has not got the headers (Fetch, CORS-preflight fetch)."""
         found: dict[str, None] = {}
+        spoken_for = False
         for number in self._candidates(segments, host):
             entry = self._entries[number]
-            if entry.matches is not None and entry.matches.query_misses(fields):
-                continue
-            if entry.route.methods is None and not found:
+            if entry.methods is None and not spoken_for:
                 return None
             found |= dict.fromkeys(offered(entry.route.methods or ()))
+            spoken_for = spoken_for or entry.matches is None
         return tuple(found)
 
     def _candidates(self, segments: tuple[str, ...], host: str) -> Sequence[int]:

@@ -5,15 +5,16 @@ ContractError names the rule that cannot be enforced; then none of the snapshot 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from sidecar.contract.snapshot import Deny, FieldMatch, Requirement, Route, Snapshot
+from sidecar.contract.snapshot import Deny, Requirement, Route, Snapshot
 from sidecar.contract.strict import ContractError
 
 from .buckets import Buckets
 from .callers import Workloads
 from .condition import Condition
 from .deny import DenyList
-from .expression import Hidden
+from .expression import SECRET_HEADERS, Hidden
 from .fields import FieldReader
 from .limits import CompiledLimits
 from .pattern import compile_pattern
@@ -50,8 +51,8 @@ class RuleSet:
             _compiled(number, route, workloads, hidden, buckets) for number, route in enumerate(snapshot.routes)
         ]
         conditions = [*self.denies.conditions(), *(one for rules in self.routes for one in rules.conditions())]
-        headers = {match.name for match in _matches(snapshot, "headers")}
-        query = {match.name for match in _matches(snapshot, "query")}
+        headers = _looked_at(snapshot, "headers", hidden.headers | SECRET_HEADERS)
+        query = _looked_at(snapshot, "query", hidden.query)
         fields = FieldReader(
             headers.union(*(condition.reads.headers for condition in conditions)),
             query.union(*(condition.reads.query for condition in conditions)),
@@ -80,10 +81,18 @@ def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, b
         raise ContractError("bad_route", f"route {number + 1}: {error}") from error
 
 
-def _matches(snapshot: Snapshot, kind: str) -> Iterator[FieldMatch]:
+def _looked_at(snapshot: Snapshot, kind: Literal["headers", "query"], secret: frozenset[str]) -> set[str]:
+    """The names that matchers look at. What may hold a credential is never compared, for ``steps`` tell values."""
     rules: tuple[Route | Deny, ...] = (*snapshot.routes, *snapshot.deny)
-    for rule in rules:
-        yield from rule.headers if kind == "headers" else rule.query
+    names = set()
+    for match in (match for rule in rules for match in (rule.headers if kind == "headers" else rule.query)):
+        name = match.name.lower() if kind == "headers" else match.name
+        if name in secret and match.values:
+            raise ContractError(
+                "bad_route", f"{kind}: {name} may hold a credential; ask only if it is present or absent"
+            )
+        names.add(name)
+    return names
 
 
 def _hidden(snapshot: Snapshot) -> Hidden:

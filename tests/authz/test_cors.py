@@ -13,6 +13,8 @@ APP = "https://app.shop.test"
 ROUTES = (
     Route("/orders/{id}", ("GET", "PUT"), require=needs("orders:read"), headers=(FieldMatch("x-v", "present"),)),
     Route("/any/**"),
+    Route("/v", ("GET",), headers=(FieldMatch("x-v", "present"),)),
+    Route("/v"),
     Route("/there", ("DELETE",), hosts=("a.test",)),
 )
 
@@ -52,6 +54,7 @@ def test_methods_and_headers() -> None:
     assert told("methods", _cors(), "/any/x", access_control_request_method="BREW") == b"BREW"
     assert told("methods", _cors(), "/any/x", access_control_request_method="a b") is None
     assert told("methods", _cors(), "/there") == b"DELETE"
+    assert told("methods", _cors(), "/v") == b"PUT"  # a route for requests with a header does not speak for all
     asked = {"access_control_request_headers": "x-a, Authorization,b\x00d"}
     assert told("headers", _cors(headers=("*",)), **asked) == b"x-a, Authorization"
     assert told("headers", _cors(headers=("x-a",)), **asked) == b"x-a"

@@ -5,7 +5,7 @@ import pytest
 from sidecar.authz.evaluator import Evaluator, RequestFacts
 from sidecar.authz.host import compile_host, normalise_host
 from sidecar.contract.reasons import Reason
-from sidecar.contract.snapshot import FieldMatch, Route
+from sidecar.contract.snapshot import FieldMatch, Route, Source
 from sidecar.contract.strict import ContractError
 from tests.authn.minting import snapshot
 
@@ -141,3 +141,16 @@ def test_a_bad_host_names_its_route() -> None:
     """NACK with a sentence."""
     with pytest.raises(ContractError, match=r"route 2: host '\*'"):
         Evaluator(snapshot(routes=(Route("/"), Route("/a", hosts=("*",)))))
+
+
+@pytest.mark.parametrize("name", ["authorization", "Cookie", "x-key"])
+def test_no_value_of_a_credential_is_compared(name: str) -> None:
+    """It would be told in steps; whether one is there may be asked, and the steps do not show it."""
+    key = Source("api_key", "header", "x-key")
+    compared = Route("/", headers=(FieldMatch(name, "prefix", ("a",)),), credentials=(key,))
+    with pytest.raises(ContractError, match="may hold a credential"):
+        Evaluator(snapshot(routes=(compared,)))
+    steps: list[str] = []
+    absent = Route("/", headers=(FieldMatch(name, "absent"),), credentials=(key,))
+    ask(absent, steps=steps, headers={name.lower(): "hunter2"})
+    assert not any("hunter2" in step for step in steps)
