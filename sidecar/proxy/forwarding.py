@@ -72,22 +72,26 @@ def refuse_override(head: RequestHead) -> None:
             raise RequestError(Reason.MALFORMED_REQUEST, f"{name.decode()} names another method than the request")
 
 
-def believable(headers: Headers, options: frozenset[bytes], origin: Origin) -> Fields:
+def believable(
+    headers: Headers, options: frozenset[bytes], origin: Origin, credentials: frozenset[bytes] = frozenset()
+) -> Fields:
     """The fields on which a request is judged: without those that the service would not get, because ``Connection``
-    names them, or because nobody who may say such a thing has said it."""
+    names them, or because nobody who may say such a thing has said it. ``credentials`` may be called what they like."""
     never = IDENTITY if origin.trusted else (IDENTITY, _HOPS)
-    dropped = options - HOP_BY_HOP if origin.trusted else (options - HOP_BY_HOP) | _ALSO_HOPS | {b"forwarded"}
+    hops = frozenset[bytes]() if origin.trusted else _ALSO_HOPS | {b"forwarded"}
+    options_here = options - HOP_BY_HOP  # an Upgrade is asked for anew, and may be judged
     fields = []
     for name, value in headers:
         read = plain(name)
-        if read not in dropped and name not in dropped and not read.startswith(never):
+        foreign = read.startswith(never) or read in hops
+        if read not in options_here and name not in options_here and (not foreign or name in credentials):
             fields.append((name, value))
     return fields
 
 
 def forward_request(
     head: RequestHead,
-    judged: Headers,
+    received: Headers,
     decision: Decision,
     policy: Forward,
     origin: Origin,
@@ -95,16 +99,17 @@ def forward_request(
     ids: Ids,
 ) -> ForwardedHead:
     """The service's head for an allowed request; UnsafeClaim if the principal cannot be written down.
-    ``judged``: the fields that were decided on. ``authority`` stands in for the Host that HTTP/1.0 may lack."""
+    ``received``: the caller's fields that are ``believable``. ``authority`` stands in for the Host that HTTP/1.0 may
+    lack."""
     principal, headers = decision.principal, head.headers
     dropped = HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | _policy_names(policy)
     request_id = ids.request_id(values(headers, b"x-request-id"))
-    received = values(headers, b"traceparent")
-    traceparent = ids.traceparent(received)
-    if [traceparent] != received:  # W3C Trace Context section 3.4: tracestate belongs to the traceparent beside it
+    parents = values(headers, b"traceparent")
+    traceparent = ids.traceparent(parents)
+    if [traceparent] != parents:  # W3C Trace Context section 3.4: tracestate belongs to the traceparent beside it
         dropped |= {b"tracestate"}
     host = head.host or authority
-    fields = [(name, value) for name, value in judged if plain(name) not in dropped and name not in dropped]
+    fields = [(name, value) for name, value in received if plain(name) not in dropped and name not in dropped]
     if principal is not None and policy.token == "strip":
         fields = without_credential(fields, decision.credential or Source())
     if decision.route is not None:

@@ -19,6 +19,8 @@ class Gate:
 
     def __init__(self) -> None:
         self.evaluator: Evaluator | None = None
+        self.credential_headers: frozenset[bytes] = frozenset()
+        """Fields in which some route looks for a credential, whatever they are called."""
         self.changed = trio.Event()
         """Set, and replaced by another, whenever what is refused may have changed."""
         self.turns = trio.Lock()
@@ -61,6 +63,10 @@ class Gate:
 
     def put(self, evaluator: Evaluator) -> None:
         """In force for every exchange that begins from now on, and for every upgrade and event stream that is open."""
+        routes = evaluator.snapshot.routes
+        if self.evaluator is None or routes is not self.evaluator.snapshot.routes:
+            sources = (source for route in routes for source in route.credentials if source.place == "header")
+            self.credential_headers = frozenset(source.name.encode() for source in sources)
         self.evaluator = evaluator
         self._tell()
 

@@ -53,32 +53,32 @@ class Judge:
         if shared.gate.closed_for is not None:
             return Refusal(shared.gate.closed_for)
         self._record.version = evaluator.snapshot.version
-        judged = believable(head.headers, options, origin)
-        names = host.decode("latin-1"), origin.client, origin.scheme
-        return self._decide(
-            evaluator, head, RequestFacts(head.method.decode("ascii"), head.target, judged, *names), origin
-        )
+        return self._decide(evaluator, head, options, origin)
 
-    def _decide(self, evaluator: Evaluator, head: RequestHead, facts: RequestFacts, origin: Origin) -> Verdict:
-        now = self._shared.clock()
+    def _decide(self, evaluator: Evaluator, head: RequestHead, options: frozenset[bytes], origin: Origin) -> Verdict:
+        shared, now = self._shared, self._shared.clock()
+        passing = believable(head.headers, options, origin)
+        named = shared.gate.credential_headers
+        judged = believable(head.headers, options, origin, named) if named else passing
+        host = (head.host or shared.authority).decode("latin-1")
+        facts = RequestFacts(head.method.decode("ascii"), head.target, judged, host, origin.client, origin.scheme)
         if evaluator.cors is not None and (fields := evaluator.cors.preflight(facts, now)) is not None:
             return preflight_answer(fields)
         decision = evaluator.evaluate(facts, now)
         self._note(decision)
         if decision.refresh is not None:
-            self._shared.refresh(decision.refresh)
+            shared.refresh(decision.refresh)
         if not decision.allowed:
             return refusal_of(decision)
         route, policy = decision.route or Route("/**"), evaluator.snapshot.forward
         returning = Returning(self.cors, policy.response_headers, route.response_headers)
         if (said := own_answer(decision)) is not None:
             return Answer(said.status, said.phrase, returning.from_here(said.headers), said.body)
-        limit = _least(route.body_bytes, self._shared.limits.body_bytes)
+        limit = _least(route.body_bytes, shared.limits.body_bytes)
         if limit is not None and isinstance(head.framing, int) and head.framing > limit:
             return Refusal(Reason.BODY_TOO_LARGE, f"a body of {head.framing} bytes announced, the route takes {limit}")
         try:
-            authority, ids = self._shared.authority, self._shared.ids
-            sent = forward_request(head, facts.headers, decision, policy, origin, authority, ids)
+            sent = forward_request(head, passing, decision, policy, origin, shared.authority, shared.ids)
         except UnsafeClaim as error:
             return Refusal(Reason.INVALID_TOKEN, str(error))
         self._record.request_id = sent.request_id.decode()

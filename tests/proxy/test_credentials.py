@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import trio
 
-from sidecar.contract.snapshot import Forward, Requirement, Route, Snapshot, Source
+from sidecar.contract.snapshot import FieldMatch, Forward, Requirement, Route, Snapshot, Source
 from sidecar.observe.accesslog import line
 
 from ..authn.minting import API_KEY, api_key, claims, mint
@@ -181,3 +181,22 @@ async def test_optional_asks_only_who_shows_a_credential(nursery: trio.Nursery) 
     stage = Stage(nursery, snapshot=policy())
     assert await stage.problem(request("/optional/a", bearer(scope="x"))) == (403, "insufficient_scope")
     assert await stage.problem(request("/optional/a", b"Authorization: Bearer x\r\n")) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("name", ["x-auth-token", "x-forwarded-access-token"])
+async def test_a_header_for_credentials_may_have_a_name_of_ours(nursery: trio.Nursery, name: str) -> None:
+    """It is looked at there, and the service never sees it: neither with the credential nor on other routes."""
+    there = Route("/there/**", credentials=(Source(place="header", name=name),))
+    under = snapshot(there, Route("/**", access="public"), forward=Forward(token="keep"))
+    lines = f"{name}: {TOKEN}\r\n".encode()
+    sent, _ = await passed(nursery, request("/there/a", lines), under)
+    assert (sent.one("x-auth-subject"), sent.all(name)) == ("7", [])
+    sent, _ = await passed(nursery, request("/other", lines), under)
+    assert (sent.all("x-auth-subject"), sent.all(name)) == ([], [])
+
+
+async def test_no_rule_believes_in_an_identity_that_a_caller_wrote(nursery: trio.Nursery) -> None:
+    """What is removed before the service is not judged either."""
+    boss = Route("/**", access="public", headers=(FieldMatch("x-auth-subject", "equals", ("boss",)),))
+    stage = Stage(nursery, snapshot=snapshot(boss))
+    assert await stage.problem(request("/a", b"X-Auth-Subject: boss\r\n")) == (404, "no_route")
