@@ -8,7 +8,7 @@ from starlette.status import HTTP_201_CREATED
 
 from control.mesh import Mesh, Version
 from control.mesh.inputs import provider_of
-from control.mesh.providers import IssuerInfo
+from control.mesh.issuer_info import IssuerInfo
 
 from .given import Actor, Key, KidGiven, TheMesh, TheRefresher
 

@@ -62,7 +62,8 @@ def troubles(issuers: list[dict[str, Any]], now: float) -> Iterator[str]:
     """A line for each issuer whose keys are not as fresh as they should be."""
     for one in issuers:
         if not one["keys_known"]:
-            yield f"issuer {one['name']}: its keys were never obtained, its tokens get 503: {one['error'] or 'soon'}"
+            none = "its keys were never obtained" if one["fetched_at"] is None else "it has no key that counts"
+            yield f"issuer {one['name']}: {none}, its tokens get 503: {one['error'] or 'soon'}"
         elif one["error"]:
             yield f"issuer {one['name']}: {_freshness(one, now)}; the keys from then stay in force"
 

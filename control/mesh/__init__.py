@@ -5,6 +5,10 @@
 ``increments``   the versions that are revocations alone
 ``revocations``  tokens that no longer count
 ``keys``         the life of the token signing keys
+``providers``    what is known of outside issuers' keys, and when each is due; ``issuer_info`` shows it
+``api_keys``     keys that callers show as they are
+``callers``      applications that are workloads
+``inputs``       what a snapshot is compiled from besides the policy
 ``join_tokens``  what a sidecar is let in with once
 ``enrolment``    the sidecars that joined, and how each is known again
 ``explanation``  what a sidecar would decide

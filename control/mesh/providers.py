@@ -7,11 +7,10 @@ obtained has none, and its tokens alone are 503.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
-from control.authority import keyring
 from control.errors import Invalid, NotFound
 from control.issuers import schedule
 from control.issuers.held import DEFAULT_GRACE_S, HeldKey, merge, still_held, thumbprint
@@ -24,33 +23,9 @@ from control.store.tables import ProviderRow
 from sidecar.contract.snapshot import Jwk
 
 from .inputs import provider_of, providers_of
+from .issuer_info import IssuerInfo, described, held_in
 from .ledger import SYSTEM, Ledger
 from .versions import Version
-
-
-@dataclass(frozen=True, slots=True)
-class KeyView:
-    """A key as an operator sees it. ``leaves_at``: when it stops counting, if its provider publishes it no more."""
-
-    kid: str
-    kty: str
-    leaves_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IssuerInfo:
-    """An issuer of the policy, and how fresh its keys are. Times are unix seconds; ``error`` is of the last try."""
-
-    name: str
-    issuer: str
-    keys_from: str
-    fetched: bool
-    keys_known: bool
-    keys: list[KeyView]
-    fetched_at: int | None = None
-    due_at: int | None = None
-    failures: int = 0
-    error: str = ""
 
 
 class Providers:
@@ -95,7 +70,7 @@ class Providers:
         self._asked.discard(provider.source)
 
         def write(session: Session) -> None:
-            row = _row(session, provider.source)
+            row = row_of(session, provider.source)
             row.keys = _plain(self._merged(row, learned, now))
             row.jwks_url, row.etag = learned.known.jwks_url, learned.known.etag
             row.fetched_at = row.tried_at = int(now)
@@ -104,7 +79,7 @@ class Providers:
 
         with self._ledger.database.read() as session:
             row = session.get(ProviderRow, provider.source)
-            before = () if row is None else _held(row)
+            before = () if row is None else held_in(row)
             after = self._merged(row, learned, now)
         self._write(provider.source, before, after, write)
 
@@ -113,7 +88,7 @@ class Providers:
         now = self._ledger.clock()
         self._asked.discard(provider.source)
         with self._ledger.database.write() as session:
-            row = _row(session, provider.source)
+            row = row_of(session, provider.source)
             row.failures += 1
             row.error, row.tried_at = why[:500], int(now)
             row.due_at = schedule.after_failure(now, row.failures, self._chance())
@@ -123,13 +98,13 @@ class Providers:
         now, nearest = self._ledger.clock(), float(self._grace_s)
         with self._ledger.database.read() as session:
             sources = [provider.source for provider in providers_of(self._ledger.policy_in_force())]
-            rows = {source: _held(row) for source in sources if (row := session.get(ProviderRow, source)) is not None}
+            rows = {source: held_in(row) for source in sources if (row := session.get(ProviderRow, source)) is not None}
         for source, before in rows.items():
             after = still_held(before, now, self._grace_s)
 
             def write(session: Session, source: str = source) -> None:
-                row = _row(session, source)
-                row.keys = _plain(still_held(_held(row), now, self._grace_s))
+                row = row_of(session, source)
+                row.keys = _plain(still_held(held_in(row), now, self._grace_s))
 
             if after != before:
                 self._write(source, before, after, write)
@@ -162,12 +137,12 @@ class Providers:
         """A key of a provider that others may have: it never counts again, whatever the provider publishes."""
         source = provider_of(self.named(issuer)).source
         with self._ledger.change("keys", actor, f"{issuer}: key {kid[:100]} revoked") as (session, version):
-            row = _row(session, source)
-            leaked = {thumbprint(key.jwk) for key in _held(row) if key.kid == kid}
+            row = row_of(session, source)
+            leaked = {thumbprint(key.jwk) for key in held_in(row) if key.kid == kid}
             if not leaked:
                 raise NotFound(f"the issuer {issuer[:100]!r} has no key {kid[:100]!r}")
             row.revoked = sorted({*row.revoked, *leaked})
-            row.keys = _plain([key for key in _held(row) if thumbprint(key.jwk) not in leaked])
+            row.keys = _plain([key for key in held_in(row) if thumbprint(key.jwk) not in leaked])
             record(session, self._ledger.clock(), actor, "provider.key.revoke", kid[:200], issuer=issuer)
         return version
 
@@ -185,35 +160,11 @@ class Providers:
         """Every issuer of the policy in force."""
         policy = self._ledger.policy_in_force()
         with self._ledger.database.read() as session:
-            return [self._info(session, issuer) for issuer in (policy.issuers if policy else ())]
-
-    def _info(self, session: Session, issuer: PolicyIssuer) -> IssuerInfo:
-        if issuer.outside is None:
-            keys = [KeyView(key["kid"], key["kty"]) for key in keyring.published(session)]
-            return IssuerInfo(issuer.name, self._issuer_url, issuer.keys_source, False, True, keys)
-        if not issuer.fetched:
-            keys = [KeyView(key.get("kid", ""), key["kty"]) for key in issuer.outside.keys]
-            return IssuerInfo(issuer.name, issuer.issuer, issuer.keys_source, False, True, keys)
-        row = session.get(ProviderRow, issuer.keys_from)
-        none = IssuerInfo(issuer.name, issuer.issuer, issuer.keys_source, True, False, [])
-        if row is None:
-            return none
-        held = [
-            KeyView(key.kid, key.jwk["kty"], None if key.gone_at is None else key.gone_at + self._grace_s)
-            for key in _held(row)
-        ]
-        return replace(
-            none,
-            keys_known=bool(held),
-            keys=held,
-            fetched_at=row.fetched_at,
-            due_at=row.due_at,
-            failures=row.failures,
-            error=row.error,
-        )
+            own = self._issuer_url
+            return [described(session, issuer, own, self._grace_s) for issuer in (policy.issuers if policy else ())]
 
     def _merged(self, row: ProviderRow | None, learned: Learned, now: float) -> tuple[HeldKey, ...]:
-        held = () if row is None else _held(row)
+        held = () if row is None else held_in(row)
         published = learned.keys
         if published is None:
             published = tuple(key.jwk for key in held if key.gone_at is None)
@@ -244,7 +195,7 @@ def _difference(before: Sequence[HeldKey], after: Sequence[HeldKey]) -> str:
     return "keys " + "".join(c if c.isprintable() else "?" for c in " ".join(said or ["replaced"]))
 
 
-def _row(session: Session, source: str) -> ProviderRow:
+def row_of(session: Session, source: str) -> ProviderRow:
     row = session.get(ProviderRow, source)
     if row is None:
         row = ProviderRow(
@@ -261,10 +212,6 @@ def _row(session: Session, source: str) -> ProviderRow:
         )
         session.add(row)
     return row
-
-
-def _held(row: ProviderRow) -> tuple[HeldKey, ...]:
-    return tuple(HeldKey(key["jwk"], key["gone_at"]) for key in row.keys)
 
 
 def _plain(held: Sequence[HeldKey]) -> list[dict[str, object]]:

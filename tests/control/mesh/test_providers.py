@@ -194,6 +194,15 @@ def test_keys_that_a_push_waited_for_are_in_it(rig: Rig) -> None:
     assert rig.kids() == ["first", "second"]
 
 
+def test_keys_that_the_policys_algorithms_do_not_fit(rig: Rig) -> None:
+    """No sidecar is sent what it would refuse, and the operator is told why the issuer has no keys."""
+    rig.mesh.push(POLICY.replace("[orders], algorithms: [ES256]}", "[orders], algorithms: [RS256]}"), {}, {}, "ann")
+    rig.learn("first")
+    assert (rig.issuer().keys_known, rig.issuer().keys) == (False, ())
+    info = next(one for one in rig.mesh.providers.infos() if one.name == "partner")
+    assert (info.keys_known, info.error) == (False, "none of its keys is one for RS256")
+
+
 def test_a_secret_that_is_missing_keeps_no_key_in_force(tmp_path: Path, provider: Provider) -> None:
     """A policy that cannot be compiled just now does not keep a leaked key alive."""
     environ = {"PARTNER": secrets.token_urlsafe(48)}
