@@ -20,7 +20,7 @@ from sidecar.http1.fields import Headers
 BODILESS = frozenset({204, 304})
 """Statuses whose responses have no body and say nothing of one (RFC 9110 section 6.4.1)."""
 _EMPTY = BODILESS | {205}
-_LOCATION = re.compile(r"(?:https?://[A-Za-z0-9._~%\[\]:-]+(?=[/?#]|\Z)|/(?!/))[!$&-;=?-\[\]_a-z~%#]*")
+_LOCATION = re.compile(r"(?:(?i:https?)://[A-Za-z0-9._~%\[\]:-]+(?=[/?#]|\Z)|/(?!/))[!-\[\]-~]*")
 """An absolute URL with a host and without user information, or a path with one slash; no backslash, no control."""
 
 
