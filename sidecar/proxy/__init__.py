@@ -3,6 +3,7 @@
 ``proxy``       connections in, exchanges one after the other, drain
 ``exchange``    one request: read, judged, refused or relayed, recorded; read top to bottom
 ``judge``       everything between a head received and a head sent: the one place where a request is let through
+``permit``      a request that may go on, and what the relay has to know of it
 ``relay``       an allowed request to the service, and the response back
 ``tunnel``      an upgraded connection, bytes both ways
 ``standing``    what is open for long ends when it would now be refused

@@ -20,8 +20,9 @@ from sidecar.observe.record import Record
 from .answers import BODILESS, Answer
 from .forwarding import connection_options, refuse_override
 from .judge import Judge
+from .permit import Permit
 from .refusals import Refusal, answer
-from .relay import Permit, Relay
+from .relay import Relay
 from .returning import with_cors
 from .shared import Shared
 from .watched import EndedError

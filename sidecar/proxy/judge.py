@@ -20,8 +20,8 @@ from .answers import Answer, own_answer, preflight_answer
 from .forwarding import believable, forward_request
 from .identity import UnsafeClaim
 from .origin import Origin
+from .permit import Permit
 from .refusals import Refusal, refusal_of
-from .relay import Permit
 from .returning import Returning
 from .shared import Shared
 

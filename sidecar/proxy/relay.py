@@ -9,26 +9,24 @@ long, the permission itself. Knows nothing of why the request was allowed.
 
 import math
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import trio
 
-from sidecar.authz.evaluator import RequestFacts
 from sidecar.contract.reasons import Reason
 from sidecar.http1.client import ClientConnection
 from sidecar.http1.errors import DisconnectedError, RequestError, UpstreamError
 from sidecar.http1.fields import Headers, values
 from sidecar.http1.framing import Unsized
-from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
 from sidecar.http1.server import ServerConnection
 from sidecar.http1.trailers import announced_trailers, passable, trailers_wanted
 from sidecar.http1.upgrade import granted_upgrade
 from sidecar.observe.record import Record
 
-from .forwarding import ForwardedHead, response_headers
-from .returning import Returning
+from .forwarding import response_headers
+from .permit import Permit
 from .shared import Shared
 from .standing import check_permitted, until_withdrawn
 from .tunnel import Tunnel
@@ -37,22 +35,6 @@ from .watched import EndedError, Fault, watched
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 WATCH_AFTER_S = 1.0
 """How long a service may take before we begin to look whether its client still waits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """A request that was let through: as received, as decided, as sent, and what becomes of its response. The route's
-    own bounds: ``body_bytes`` of the request, ``timeout_s`` for the response to begin, ``idle_s`` between two pieces of
-    it, ``total_s`` for the whole exchange."""
-
-    head: RequestHead
-    facts: RequestFacts
-    sent: ForwardedHead
-    returning: Returning
-    body_bytes: int | None = None
-    timeout_s: float | None = None
-    idle_s: float | None = None
-    total_s: float | None = None
 
 
 class Relay:
