@@ -170,6 +170,10 @@ async def measure(options: argparse.Namespace, folder: Path, processes: Processe
                 await trio.sleep(0.05)
             for number in range(options.revocations + 1):
                 trial = await _one(control, callers, near)
+                if options.each:
+                    first, *_, last = sorted(trial[0])
+                    real = max(trial[1], default=0)
+                    print(f"{number}: links and gates {first:.0f} to {last:.0f} ms, processes {real:.0f} ms")
                 if number:  # the first warms up
                     took_near += trial[0]
                     took_real += trial[1]
@@ -256,6 +260,7 @@ def main() -> None:
     parser.add_argument("--near", type=int, default=48, help="links and gates in one process (48)")
     parser.add_argument("--real", type=int, default=2, help="sidecar processes under load (2)")
     parser.add_argument("--revocations", type=int, default=50)
+    parser.add_argument("--each", action="store_true", help="tell each revocation apart")
     options = parser.parse_args()
     if options.control is not None:
         trio.run(control_process, options.control, options.joins)
