@@ -111,7 +111,7 @@ def test_the_grace_has_an_end_and_says_how_many(lone: Lone, workers: str) -> Non
     lone.start("--drain-s", "500ms", "--workers", workers)
     with Upload(lone):
         assert lone.end() == 1
-    assert "1 exchanges and 0 tunnels had to be cut" in lone.log()
+    assert "1 exchanges, 0 tunnels and 0 event streams had to be cut" in lone.log()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -123,4 +123,4 @@ def test_a_second_signal_cuts_at_once(lone: Lone, workers: str) -> None:
         while not refused(lone):
             time.sleep(0.01)
         assert lone.end() == 1
-    assert "1 exchanges and 0 tunnels had to be cut" in lone.log()
+    assert "1 exchanges, 0 tunnels and 0 event streams had to be cut" in lone.log()
