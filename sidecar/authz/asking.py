@@ -41,13 +41,13 @@ class Asking:
 
     def variables(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """What a condition of a rule with these path parameters reads. The path is the one that is matched: without
-        escapes. Of a caller who did not say who he is, every member of ``principal`` is empty."""
+        escapes, and the method in capitals. Of an anonymous caller every member of ``principal`` is empty."""
         who, roles = self.principal, roles_at(self.claims, self.role_paths)
         return {
             "claims": dict(self.claims),
             "path": dict(parameters),
             "request": {
-                "method": self.request.method,
+                "method": self.request.method.upper(),
                 "path": "/" + "/".join(self.target.segments),
                 "host": self.host,
                 "scheme": self.request.scheme,

@@ -36,6 +36,15 @@ def read_address(text: str) -> Address | None:
     return mapped or address
 
 
+def read_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The network, as the addresses in it are read; ValueError."""
+    network = ipaddress.ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return (
+        network if mapped is None or network.prefixlen < 96 else ipaddress.ip_network((mapped, network.prefixlen - 96))
+    )
+
+
 class _Rule:
     """One rule, compiled. ValueError with a sentence."""
 
@@ -46,12 +55,13 @@ class _Rule:
         self._hosts = frozenset(compile_host(host) for host in deny.hosts)
         self._matches = CompiledMatches(deny.headers, deny.query)
         self._claims = tuple(CompiledRule(rule) for rule in deny.claims)
-        self._networks = tuple(ipaddress.ip_network(network) for network in deny.addresses)
+        self._networks = tuple(read_network(network) for network in deny.addresses)
         self.condition = Condition(deny.when, self.pattern, hidden) if deny.when is not None else None
 
     def miss(self, asking: Asking) -> str | None:
         """What does not hold, or None: the rule is for this request. The path has matched."""
-        if self._methods is not None and asking.request.method not in self._methods:
+        # Some services read methods without case: what is refused is refused in any.
+        if self._methods is not None and asking.request.method.upper() not in self._methods:
             return f"method {shown(asking.request.method)}"
         if self._hosts and (host := asking.host) and not host_holds(host, self._hosts):
             return f"host {shown(host)}"
@@ -95,6 +105,7 @@ class DenyList:
                 raise ContractError("bad_deny", f"deny rule {deny.name}: {error}") from error
             self._rules.append(rule)
             self._tree.plant(number, rule.pattern)
+        self.reads_host = any(rule.deny.hosts for rule in self._rules)
 
     def conditions(self) -> list[Condition]:
         """The conditions of all rules."""

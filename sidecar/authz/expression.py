@@ -8,6 +8,8 @@ not give twice. Credentials are not to be read. Refuses to know what an expressi
 import re
 from dataclasses import dataclass, field
 
+from .effort import MAX_EFFORT, effort, pattern_in
+
 MAX_CHARS = 2048
 MAX_NESTING = 32
 MAX_MACROS = 8
@@ -53,6 +55,7 @@ class Expression:
     query: set[str] = field(default_factory=set)
     patterns: list[str] = field(default_factory=list)
     reads_path: bool = False
+    reads_host: bool = False
     macros: int = 0
 
 
@@ -77,11 +80,15 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 class _Reader:
-    """Walks the tokens once. ``open``: for each bracket that is open, the variable of the macro that opened it."""
+    """Walks the tokens once. ``open``: for each bracket that is open, the variable of the macro that opened it.
+    ``adds``: for the same, whether there is a ``+`` in it; ``added``: in the one that was closed last."""
 
     def __init__(self, tokens: list[tuple[str, str]], path_names: frozenset[str], hidden: Hidden) -> None:
         self._tokens, self._path_names, self._hidden = tokens, path_names, hidden
         self._open: list[str | None] = []
+        self._adds: list[bool] = []
+        self._added = False
+        self._macro = ""
         self._found = Expression()
 
     def read(self) -> Expression:
@@ -89,15 +96,32 @@ class _Reader:
             if kind == "name":
                 self._name(at, text)
             elif text in ("(", "["):
+                if text == "[" and self._macro == "map" and not self._is_index(at):
+                    self._refuse_in_macro("a list of its own")
                 self._open.append(self._bound_by(at) if text == "(" else None)
+                self._adds.append(False)
                 if len(self._open) > MAX_NESTING:
                     raise ValueError(f"brackets nested deeper than {MAX_NESTING}")
             elif text in (")", "]") and self._open:
                 self._open.pop()
+                self._added = self._adds.pop()
+                if self._adds and self._added:
+                    self._adds[-1] = True
+            elif text == "+" and kind == "mark" and self._open:
+                self._adds[-1] = True
+                self._refuse_in_macro("'+'")
         return self._found
+
+    def _refuse_in_macro(self, what: str) -> None:
+        """What a macro does, it does for each member that a caller sends; what ``map`` makes, it copies for each."""
+        if any(self._open):
+            raise ValueError(f"{what} inside of a macro")
 
     def _at(self, at: int) -> str:
         return self._tokens[at][1] if 0 <= at < len(self._tokens) else ""
+
+    def _is_index(self, at: int) -> bool:
+        return at > 0 and (self._tokens[at - 1][0] == "name" or self._at(at - 1) in (")", "]"))
 
     def _name(self, at: int, name: str) -> None:
         called = self._at(at + 1) == "("
@@ -117,7 +141,10 @@ class _Reader:
             kind, text = self._tokens[at + 2] if at + 2 < len(self._tokens) else ("", "")
             if kind != "string" or self._at(at + 3) != ")":
                 raise ValueError("matches() takes one string that is written out")
+            self._refuse_in_macro("matches()")
             self._found.patterns.append(text)
+            if sum(effort(pattern_in(one)) for one in self._found.patterns) > MAX_EFFORT:
+                raise ValueError(f"matches({text[:80]}): too large; [a-z0-9_] is smaller than \\w, and * than {{1,64}}")
 
     def _bound_by(self, at: int) -> str | None:
         if not (self._at(at - 1) in MACROS and self._at(at - 2) == "."):
@@ -127,6 +154,9 @@ class _Reader:
             raise ValueError(f"{self._at(at - 1)}() inside of another macro")
         if name in VARIABLES or name in _CONSTANTS or self._at(at + 2) != ",":
             raise ValueError(f"{self._at(at - 1)}() begins with a name of its own for each member")
+        if self._at(at - 3) in (")", "]") and self._added:
+            raise ValueError(f"{self._at(at - 1)}() of what '+' puts together")
+        self._macro = self._at(at - 1)
         self._found.macros += 1
         if self._found.macros > MAX_MACROS:
             raise ValueError(f"more than {MAX_MACROS} macros")
@@ -135,6 +165,8 @@ class _Reader:
     def _variable(self, at: int, name: str) -> None:
         if name not in VARIABLES:
             raise ValueError(f"there is no variable {name}; there are {', '.join(sorted(VARIABLES))}")
+        if self._macro == "map":
+            self._refuse_in_macro(name)
         self._found.variables.add(name)
         member = self._at(at + 2) if self._at(at + 1) == "." else ""
         if name in MEMBERS and member not in MEMBERS[name]:
@@ -147,6 +179,8 @@ class _Reader:
                 raise ValueError(f"the rule's path has no segment named {key}")
         elif member == "path":
             self._found.reads_path = True
+        elif member == "host":
+            self._found.reads_host = True
 
     def _field(self, key: str, member: str) -> None:
         if key in (SECRET_HEADERS | self._hidden.headers if member == "headers" else self._hidden.query):

@@ -14,10 +14,12 @@ from sidecar.contract.reasons import Reason
 from .decision import Decision, RequestFacts
 from .deny import DenyList
 from .fields import FieldReader, Fields
+from .host import normalise_host
 from .router import Found, Missed, Router, label
 from .target import MAX_ENCODING_LAYERS, Target, normalise
 
 _TWO_READINGS = "';' parameters or a second layer of encoding change which rule is for it: the path has two readings"
+_NO_HOST = "the host is not a name or an address, and a rule looks at it"
 
 
 @dataclass(slots=True)
@@ -31,17 +33,23 @@ class Reading:
 
 
 class Reader:
-    """Reads requests under one policy. ``reads_path``: the routes in whose conditions the path stands."""
+    """Reads requests under one policy. ``reads_path``: the routes in whose conditions the path stands. ``reads_host``:
+    does a condition look at the host?"""
 
-    def __init__(self, router: Router, denies: DenyList, fields: FieldReader, reads_path: Iterable[int]) -> None:
+    def __init__(
+        self, router: Router, denies: DenyList, fields: FieldReader, reads_path: Iterable[int], reads_host: bool
+    ) -> None:
         self._router, self._denies, self._fields = router, denies, fields
         self._reads_path = frozenset(reads_path)
+        self._reads_host = reads_host or router.reads_host or denies.reads_host
 
     def read(self, request: RequestFacts, steps: list[str] | None = None) -> Reading | Decision:
         """The reading, or the decision that there is none."""
         target = normalise(request.target, self._router.keeps_slashes)
         if isinstance(target, Rejection):
             return _refused(target, "target", steps)
+        if request.host and self._reads_host and not normalise_host(request.host):
+            return _refused(Rejection(Reason.MALFORMED_REQUEST, _NO_HOST), "request", steps, target)
         fields = self._fields.read(request.headers, target.query)
         if isinstance(fields, Rejection):
             return _refused(fields, "request", steps, target)

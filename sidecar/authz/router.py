@@ -59,6 +59,7 @@ class Router:
                 self._plant(number, route)
             except ValueError as error:
                 raise ContractError("bad_route", f"route {number + 1}: {error}") from error
+        self.reads_host = bool(self._hosts)
         self.keeps_slashes = any(entry.route.encoded_slash == "keep" for entry in self._entries)
 
     def _plant(self, number: int, route: Route) -> None:

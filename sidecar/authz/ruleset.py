@@ -62,7 +62,8 @@ class RuleSet:
             for number, rules in enumerate(self.routes)
             if any(condition.reads.reads_path for condition in rules.conditions())
         }
-        self.reader = Reader(self.router, self.denies, fields, reads_path)
+        reads_host = any(condition.reads.reads_host for condition in conditions)
+        self.reader = Reader(self.router, self.denies, fields, reads_path, reads_host)
 
 
 def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, buckets: Buckets) -> RouteRules:
