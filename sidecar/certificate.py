@@ -42,7 +42,7 @@ def load(certificate: Path, key: Path) -> Loaded:
         raise CertificateError(f"tls_key {key}: is encrypted; give it without a passphrase")
     try:
         expires_at = x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc.timestamp()
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, x509.InvalidVersion) as error:
         raise CertificateError(f"tls_cert {certificate}: holds no certificate in PEM") from error
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -89,7 +89,7 @@ def requested_key(csr_der: bytes) -> ec.EllipticCurvePublicKey | ed25519.Ed25519
     try:
         csr = x509.load_der_x509_csr(csr_der)
         proven, key = csr.is_signature_valid, csr.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion) as error:
         raise Denied("the certificate request cannot be read", "bad_csr") from error
     if not proven:
         raise Denied("the certificate request is not signed with its own key", "bad_csr")

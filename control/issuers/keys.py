@@ -122,7 +122,7 @@ def _jwk_from_pem(label: str, block: str) -> Jwk:
         if label == "CERTIFICATE":
             return _jwk_from_key(x509.load_pem_x509_certificate(data).public_key())
         return _jwk_from_key(load_pem_public_key(data))
-    except (ValueError, UnsupportedAlgorithm, InvalidKeyError) as error:
+    except (ValueError, UnsupportedAlgorithm, InvalidKeyError, x509.InvalidVersion) as error:
         if isinstance(error, KeysError):
             raise
         raise KeysError("a PEM block in it is damaged, or of a kind that cannot be used") from error

@@ -145,7 +145,7 @@ class Enrolment:
     def _ours(self, certificate_der: bytes) -> x509.Certificate:
         try:
             certificate = x509.load_der_x509_certificate(certificate_der)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise Denied("the certificate cannot be read", "unknown_certificate") from error
         if not self._authority.is_ours(certificate):
             raise Denied("the certificate is of another mesh", "unknown_certificate")

@@ -64,7 +64,7 @@ def checked(identity: Identity) -> Identity:
         ours = _load_key(identity.private_key_pem).public_key()
         theirs = certificate.public_key()
         names = [str(n.value) for n in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    except (ValueError, TypeError, InvalidSignature, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, TypeError, InvalidSignature, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
         raise ContractError("bad_certificate", f"the certificate cannot be used ({type(error).__name__})") from error
     if theirs.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != ours.public_bytes(
         Encoding.DER, PublicFormat.SubjectPublicKeyInfo

@@ -128,6 +128,16 @@ async def test_a_reload_looks_at_once(tmp_path: Path, nursery: trio.Nursery) -> 
     await until(lambda: watched.days() == 60)
 
 
+def test_a_version_that_x509_does_not_have_is_a_sentence(tmp_path: Path) -> None:
+    """cryptography's exception for it is no ValueError."""
+    certificate, key = write_pair(tmp_path)
+    der = bytearray(ssl.PEM_cert_to_DER_cert(certificate.read_text()))
+    der[der.index(b"\xa0\x03\x02\x01\x02") + 4] = 7
+    certificate.write_text(ssl.DER_cert_to_PEM_cert(bytes(der)))
+    with pytest.raises(CertificateError, match="no certificate"):
+        load(certificate, key)
+
+
 # A serial number that damage made negative is still read, with a warning that a later version will not.
 @pytest.mark.filterwarnings("ignore:Parsed a serial number:cryptography.utils.CryptographyDeprecationWarning")
 def test_a_damaged_certificate_is_a_sentence(tmp_path: Path) -> None:

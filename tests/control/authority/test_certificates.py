@@ -1,5 +1,6 @@
 """Certificates: what they say, what they never take from a request, and that real TLS accepts exactly them."""
 
+import contextlib
 import datetime as dt
 import socket
 import ssl
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from control.authority.authority import Authority, expires_at, open_authority
-from control.authority.certificates import CA_DAYS, SERVER_DAYS, WORKLOAD_DAYS, der, sidecar_id_of
+from control.authority.certificates import CA_DAYS, SERVER_DAYS, WORKLOAD_DAYS, der, requested_key, sidecar_id_of
 from control.authority.push_tls import RENEW_AFTER_S, PushTls
 from control.errors import Denied
 from control.store import open_database
@@ -118,6 +119,17 @@ def test_what_is_no_request_is_refused(authority: Authority, csr: bytes) -> None
     """Bytes from the network end in Denied and never in another exception."""
     with pytest.raises(Denied):
         authority.sign_workload(csr, "shop.test", "orders", "sidecar-1", NOW)
+
+
+def test_a_damaged_request_is_refused() -> None:
+    """Whatever byte is changed, and to whatever: a version that X.509 does not have is one of the ways."""
+    csr = request(ec.generate_private_key(ec.SECP256R1()))
+    for place in range(len(csr)):
+        for value in (0, 1, 2, 0x80, 0xFF):
+            damaged = csr[:place] + bytes([value]) + csr[place + 1 :]
+            if damaged != csr:
+                with contextlib.suppress(Denied):
+                    requested_key(damaged)
 
 
 def test_another_meshs_certificate_is_not_ours(authority: Authority, tmp_path: Path) -> None:
