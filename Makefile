@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format bench soak fuzz peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format bench bench-push soak fuzz peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -37,6 +37,9 @@ compose-test: $(STAMP)  ## compose.yml under a real Docker engine; skipped loudl
 peers: $(STAMP)  ## other people's clients and servers through a sidecar; names those that are not installed
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/peers.txt
 	$(BIN)/python -m pytest -m peers tests/peers $(ARGS)
+
+bench-push: $(STAMP)  ## push, revocation and reconnect storm with 1,000 and 10,000 sidecars; ARGS="--sidecars 1000"
+	@$(BIN)/python bench/push.py $(ARGS)
 
 soak: $(STAMP)  ## load, slow callers, leaks and SIGTERM; ARGS="load", ARGS="leak --connections 1000000", ...
 	@$(BIN)/python bench/soak.py $(ARGS)
