@@ -26,6 +26,7 @@ from .fleet import Fleet
 from .journal import record
 from .session import Pace, Session, Watch, begin
 from .threads import Threads
+from .tls import TlsStream
 from .waiting_room import Seat, WaitingRoom
 from .wire import FrameStream
 
@@ -90,14 +91,20 @@ class PushServer(Fleet):
             task_status.started()
 
     async def _accepted(self, raw: trio.SocketStream) -> None:
+        address = _peer(raw)
+
         async def tls() -> tuple[trio.abc.Stream, bytes | None]:
-            context = self._core.server_context()
-            stream = trio.SSLStream(raw, context, server_side=True)
+            stream = TlsStream(raw, self._core.server_context())
+            streams.append(stream)
             with trio.fail_after(self._limits.handshake_timeout_s):
                 await stream.do_handshake()
-            return stream, stream.getpeercert(binary_form=True)
+            return stream, stream.certificate()
 
-        await self.connection(tls, _peer(raw))
+        streams: list[trio.abc.AsyncResource] = [raw]
+        try:
+            await self.connection(tls, address)
+        finally:
+            await trio.aclose_forcefully(streams[-1])
 
     async def connection(self, opening: Opening, address: str) -> None:
         """One connection from its first byte to its last. Never raises: what goes wrong concerns nobody else."""
