@@ -23,6 +23,12 @@ class Conflict(ControlError):  # noqa: N818 - a noun of HTTP
     code = "conflict"
 
 
+class Stale(ControlError):  # noqa: N818 - reads as the sentence it is
+    """The caller wanted it changed only as they had seen it, and it is so no more."""
+
+    code = "precondition_failed"
+
+
 class Invalid(ControlError):  # noqa: N818 - reads as the sentence it is
     """A value that cannot be meant."""
 

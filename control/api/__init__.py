@@ -5,6 +5,9 @@
 ``rate``        how often secrets may be tried
 ``problems``    every refusal as ``application/problem+json`` (RFC 9457)
 ``given``       what routes are handed: the mesh, the fleet, the operator; and the shapes they share
+``access``      which role and scope each endpoint needs
+``preconditions``  ETag and If-Match
+``operators``   who may administer
 ``policy``      push, check, diff, explain
 ``versions``    history, rollback, rollout
 ``fleet``       sidecars and join tokens

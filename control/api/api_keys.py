@@ -8,21 +8,23 @@ from fastapi import APIRouter
 from starlette.status import HTTP_201_CREATED
 
 from control.errors import Invalid
+from control.identity import Role
 from control.identity.api_keys import ApiKeyChanges, ApiKeyInfo
 from control.mesh import Version
 
+from .access import needs
 from .given import Actor, ApiKeyChange, ApiKeyGiven, Key, TheMesh
 
 router = APIRouter(prefix="/v1/api-keys", tags=["identity"])
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Role.VIEWER, "identity:read")])
 def list_api_keys(mesh: TheMesh) -> dict[str, list[ApiKeyInfo]]:
     """Every key, without secrets."""
     return {"api_keys": mesh.api_keys.list()}
 
 
-@router.post("", status_code=HTTP_201_CREATED)
+@router.post("", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
 def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
     """Makes a key. The answer holds its text, which is shown this once. ``counts`` is false if the policy in force has
     no built-in issuer, or no route that takes API keys. Without ``subject`` it is the application's own."""
@@ -42,13 +44,13 @@ def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor) -> dict[str,
     return {**asdict(info), "key": text, "version": version.version, "counts": mesh.api_keys.counts_somewhere()}
 
 
-@router.get("/{key}")
+@router.get("/{key}", dependencies=[needs(Role.VIEWER, "identity:read")])
 def get_api_key(key: Key, mesh: TheMesh) -> ApiKeyInfo:
     """One key, by name or id."""
     return mesh.api_keys.get(key)
 
 
-@router.patch("/{key}")
+@router.patch("/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])
 def update_api_key(key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
     """Changes what is given. ``lifetime_s`` counts from now; null means for good."""
     said = given.model_dump(exclude_unset=True)
@@ -63,7 +65,7 @@ def update_api_key(key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor) -
     return {**asdict(info), "version": version.version}
 
 
-@router.delete("/{key}")
+@router.delete("/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])
 def remove_api_key(key: Key, mesh: TheMesh, actor: Actor) -> Version:
     """Removes it: sidecars refuse it from that version on."""
     return mesh.api_keys.remove(key, actor)

@@ -11,7 +11,7 @@ from control.issuers.fetch import Fetcher
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
 
-from . import api_keys, identity, issuer, issuers, keys, policy, problems, versions
+from . import access, api_keys, identity, issuer, issuers, keys, operators, policy, problems, versions
 from . import fleet as fleet_routes
 from .gate import GUARDED, Gate
 from .rate import Attempts
@@ -32,8 +32,9 @@ def application(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = Non
     app.state.refresher = refresher or Refresher(mesh.providers, Fetcher())
     app.state.attempts = Attempts(trio.current_time())
     problems.install(app)
-    for room in (policy, versions, fleet_routes, identity, api_keys, keys, issuers, issuer):
+    for room in (policy, versions, fleet_routes, identity, api_keys, keys, issuers, operators, issuer):
         app.include_router(room.router)
+    access.check(app.routes)
     return app
 
 

@@ -7,27 +7,29 @@ from fastapi import APIRouter
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from control.distribution import PushServer, SidecarView
+from control.identity import Role
 from control.mesh import JoinTokenInfo
 
+from .access import needs
 from .given import Actor, JoinTokenGiven, Key, TheFleet, TheMesh
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 
 
-@router.get("/sidecars")
+@router.get("/sidecars", dependencies=[needs(Role.VIEWER, "fleet:read")])
 async def list_sidecars(mesh: TheMesh, fleet: TheFleet) -> dict[str, Any]:
     """Every sidecar that has joined: where it is, what it enforces, what it refused and why."""
     current = await trio.to_thread.run_sync(mesh.current)
     return {"version": 0 if current is None else current.version, "sidecars": await sidecars_of(fleet)}
 
 
-@router.get("/join-tokens")
+@router.get("/join-tokens", dependencies=[needs(Role.VIEWER, "fleet:read")])
 def list_join_tokens(mesh: TheMesh) -> dict[str, list[JoinTokenInfo]]:
     """Every join token, without its secret."""
     return {"join_tokens": mesh.join_tokens()}
 
 
-@router.post("/join-tokens", status_code=HTTP_201_CREATED)
+@router.post("/join-tokens", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "fleet:write")])
 def create_join_token(given: JoinTokenGiven, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
     """A join token for one service. The answer holds its text, which is shown this once. ``in_policy`` is false if
     a policy is in force and does not name the service, which may be a slip."""
@@ -42,13 +44,13 @@ def create_join_token(given: JoinTokenGiven, mesh: TheMesh, actor: Actor) -> dic
     }
 
 
-@router.delete("/join-tokens/{key}", status_code=HTTP_204_NO_CONTENT)
+@router.delete("/join-tokens/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.EDITOR, "fleet:write")])
 def revoke_join_token(key: Key, mesh: TheMesh, actor: Actor) -> None:
     """No more joins with it. Sidecars that have joined stay."""
     mesh.revoke_join_token(key, actor)
 
 
-@router.delete("/sidecars/{key}", status_code=HTTP_204_NO_CONTENT)
+@router.delete("/sidecars/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.OPERATOR, "fleet:write")])
 def revoke_sidecar(key: Key, mesh: TheMesh, actor: Actor) -> None:
     """Ends a sidecar's certificate: it is cut off and may come back with a join token only."""
     mesh.revoke_sidecar(key, actor)

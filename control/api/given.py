@@ -13,6 +13,8 @@ from control.identity import Operator
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
 
+from .access import operator_of
+
 MAX_NUMBER = 2**53 - 1
 
 
@@ -32,14 +34,15 @@ def _refresher(request: Request) -> Refresher:
 
 
 def _actor(request: Request) -> str:
-    operator: Operator = request.state.operator
-    return operator.name
+    return operator_of(request).name
 
 
 TheMesh = Annotated[Mesh, Depends(_mesh)]
 TheFleet = Annotated[PushServer, Depends(_fleet)]
 TheRefresher = Annotated[Refresher, Depends(_refresher)]
 Actor = Annotated[str, Depends(_actor)]
+"""Who asks, by name: for the audit trail."""
+TheOperator = Annotated[Operator, Depends(operator_of)]
 VersionNumber = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
 Key = Annotated[str, Path(min_length=1, max_length=200)]
 """How one thing is named in a path: its name or its id."""

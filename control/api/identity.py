@@ -5,34 +5,35 @@ from typing import Any, cast
 from fastapi import APIRouter
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from control.identity import Application, IssuedToken
+from control.identity import Application, IssuedToken, Role
 from control.identity.applications import ApplicationChanges
 
+from .access import needs
 from .given import Actor, AppChange, AppGiven, Key, TheMesh, TokenGiven
 
 router = APIRouter(prefix="/v1", tags=["identity"])
 
 
-@router.get("/apps")
+@router.get("/apps", dependencies=[needs(Role.VIEWER, "identity:read")])
 def list_apps(mesh: TheMesh) -> dict[str, list[Application]]:
     """Every application, without secrets."""
     return {"apps": mesh.applications.list()}
 
 
-@router.post("/apps", status_code=HTTP_201_CREATED)
+@router.post("/apps", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
 def create_app(given: AppGiven, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
     """Registers an application. The answer holds its secret, which is shown this once."""
     app, secret = mesh.applications.create(given.name, actor, scopes=given.scopes, services=given.services)
     return {**_plain(app), "client_secret": secret}
 
 
-@router.get("/apps/{key}")
+@router.get("/apps/{key}", dependencies=[needs(Role.VIEWER, "identity:read")])
 def get_app(key: Key, mesh: TheMesh) -> Application:
     """One application, by name, id or client_id."""
     return mesh.applications.get(key)
 
 
-@router.patch("/apps/{key}")
+@router.patch("/apps/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])
 def update_app(key: Key, given: AppChange, mesh: TheMesh, actor: Actor) -> Application:
     """Changes what is given. ``services: null`` means all services."""
     said = given.model_dump(exclude_unset=True)
@@ -40,20 +41,20 @@ def update_app(key: Key, given: AppChange, mesh: TheMesh, actor: Actor) -> Appli
     return mesh.applications.update(key, actor, **cast("ApplicationChanges", changes))
 
 
-@router.delete("/apps/{key}", status_code=HTTP_204_NO_CONTENT)
+@router.delete("/apps/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.EDITOR, "identity:write")])
 def remove_app(key: Key, mesh: TheMesh, actor: Actor) -> None:
     """Removes it: it gets no more tokens. Those it has live out their time unless they are revoked."""
     mesh.applications.remove(key, actor)
 
 
-@router.post("/apps/{key}/secret")
+@router.post("/apps/{key}/secret", dependencies=[needs(Role.EDITOR, "identity:write")])
 def rotate_secret(key: Key, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
     """A new secret; the old one ends at once."""
     app, secret = mesh.applications.rotate_secret(key, actor)
     return {**_plain(app), "client_secret": secret}
 
 
-@router.post("/tokens", status_code=HTTP_201_CREATED)
+@router.post("/tokens", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
 def issue_token(given: TokenGiven, mesh: TheMesh, actor: Actor) -> IssuedToken:
     """An access token for an application, without its secret."""
     return mesh.issue(given.app, actor, scopes=given.scopes, services=given.services, lifetime_s=given.lifetime_s)

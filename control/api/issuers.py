@@ -6,22 +6,24 @@ import trio
 from fastapi import APIRouter
 from starlette.status import HTTP_201_CREATED
 
+from control.identity import Role
 from control.mesh import Mesh, Version
 from control.mesh.inputs import provider_of
 from control.mesh.issuer_info import IssuerInfo
 
+from .access import needs
 from .given import Actor, Key, KidGiven, TheMesh, TheRefresher
 
 router = APIRouter(prefix="/v1/issuers", tags=["issuers"])
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Role.VIEWER, "keys:read")])
 def list_issuers(mesh: TheMesh) -> dict[str, list[IssuerInfo]]:
     """Every issuer that the policy names: where its keys come from, which count, when they were last obtained."""
     return {"issuers": mesh.providers.infos()}
 
 
-@router.post("/{key}/refresh")
+@router.post("/{key}/refresh", dependencies=[needs(Role.EDITOR, "keys:write")])
 async def refresh_issuer(key: Key, mesh: TheMesh, refresher: TheRefresher) -> dict[str, Any]:
     """Looks at the issuer's keys now. ``version`` is the newest one, which holds what was found; ``issuer.error`` says
     why nothing was."""
@@ -30,7 +32,7 @@ async def refresh_issuer(key: Key, mesh: TheMesh, refresher: TheRefresher) -> di
     return await trio.to_thread.run_sync(_found, mesh, key)
 
 
-@router.post("/{key}/revoke-key", status_code=HTTP_201_CREATED)
+@router.post("/{key}/revoke-key", status_code=HTTP_201_CREATED, dependencies=[needs(Role.OPERATOR, "keys:write")])
 def revoke_issuer_key(key: Key, given: KidGiven, mesh: TheMesh, actor: Actor) -> Version:
     """A key of the issuer that has leaked: it never counts again, even while its provider publishes it."""
     return mesh.providers.revoke(key, given.kid, actor)

@@ -10,12 +10,14 @@ from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
 from control.errors import Conflict, NotFound
+from control.identity import Role
 from control.mesh import Explanation, Mesh, Version
 from control.mesh.inputs import providers_of
 from control.policy import Policy, changes, load
 from control.policy import check as check_policy
 from sidecar.contract.reasons import status_of
 
+from .access import needs
 from .given import MAX_NUMBER, Actor, ExplainGiven, PolicyGiven, PushGiven, TheMesh, TheRefresher
 from .problems import Refusal, plain_problems
 
@@ -24,7 +26,7 @@ router = APIRouter(prefix="/v1", tags=["policy"])
 OBTAIN_WITHIN_S = 3.0
 
 
-@router.get("/policy")
+@router.get("/policy", dependencies=[needs(Role.VIEWER, "policy:read")])
 def get_policy(
     mesh: TheMesh, response: Response, version: Annotated[int | None, Query(ge=1, le=MAX_NUMBER)] = None
 ) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def get_policy(
     }
 
 
-@router.post("/policy", status_code=HTTP_201_CREATED)
+@router.post("/policy", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "policy:write")])
 async def push_policy(
     given: PushGiven,
     mesh: TheMesh,
@@ -70,14 +72,14 @@ def _push(given: PushGiven, mesh: Mesh, actor: str, expected: int | None) -> Ver
         raise Refusal(412, str(error)) from error
 
 
-@router.post("/policy/check")
+@router.post("/policy/check", dependencies=[needs(Role.VIEWER, "policy:read")])
 def check(given: PolicyGiven) -> dict[str, Any]:
     """What ``control check`` says of it; nothing is changed."""
     report = check_policy(load(given.source, given.files, given.env), now=int(time.time()))
     return {"ok": report.ok, **report.as_json()}
 
 
-@router.post("/policy/diff")
+@router.post("/policy/diff", dependencies=[needs(Role.VIEWER, "policy:read")])
 def diff(given: PolicyGiven, mesh: TheMesh) -> dict[str, Any]:
     """What would change if it were pushed now."""
     new = load(given.source, given.files, given.env)
@@ -90,7 +92,7 @@ def diff(given: PolicyGiven, mesh: TheMesh) -> dict[str, Any]:
     }
 
 
-@router.post("/explain")
+@router.post("/explain", dependencies=[needs(Role.VIEWER, "policy:read")])
 def explain(given: ExplainGiven, mesh: TheMesh) -> dict[str, Any]:
     """The decision that the service's sidecar would take, step by step, made by the sidecar's own code."""
     explanation = mesh.explain(

@@ -14,16 +14,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from control.errors import Conflict, ControlError, Denied, Invalid, NotFound
+from control.errors import Conflict, ControlError, Denied, Invalid, NotFound, Stale
 from control.policy import PolicyErrors, Problem
 
 MEDIA_TYPE = "application/problem+json"
 MAX_PROBLEMS = 200
 
-_STATUS_OF = ((NotFound, 404), (Conflict, 409), (Invalid, 422), (Denied, 403))
+_STATUS_OF = ((NotFound, 404), (Conflict, 409), (Stale, 412), (Invalid, 422), (Denied, 403))
 _CODES = {
     400: "malformed_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",

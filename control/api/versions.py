@@ -8,8 +8,10 @@ from starlette.status import HTTP_201_CREATED
 
 from control.distribution import Rollout, SidecarView
 from control.errors import NotFound
+from control.identity import Role
 from control.mesh import Mesh, Version
 
+from .access import needs
 from .given import MAX_NUMBER, Actor, TheFleet, TheMesh, VersionNumber
 
 router = APIRouter(prefix="/v1/versions", tags=["versions"])
@@ -17,7 +19,7 @@ router = APIRouter(prefix="/v1/versions", tags=["versions"])
 MAX_WAIT_S = 60.0
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Role.VIEWER, "policy:read")])
 def list_versions(
     mesh: TheMesh,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -29,19 +31,19 @@ def list_versions(
     return {"versions": page, "next_before": page[-1].version if len(found) > limit else None}
 
 
-@router.get("/{version}")
+@router.get("/{version}", dependencies=[needs(Role.VIEWER, "policy:read")])
 def get_version(version: VersionNumber, mesh: TheMesh) -> Version:
     """One version."""
     return _known(mesh, version)
 
 
-@router.post("/{version}/rollback", status_code=HTTP_201_CREATED)
+@router.post("/{version}/rollback", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "policy:write")])
 def rollback(version: VersionNumber, mesh: TheMesh, actor: Actor) -> Version:
     """Makes that version's policy the policy of a new version."""
     return mesh.rollback(version, actor)
 
 
-@router.get("/{version}/rollout")
+@router.get("/{version}/rollout", dependencies=[needs(Role.VIEWER, "policy:read")])
 async def rollout(
     version: VersionNumber,
     mesh: TheMesh,

@@ -9,6 +9,7 @@
 ``rollout``   ``--wait``: who has it, and the receipt
 ``fleet``     status, join-token
 ``identity``  app, token
+``operators`` operator, whoami
 ``keys``      keys, revoke
 ``serve``     serve
 

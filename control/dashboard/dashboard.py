@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from control.api.fleet import sidecars_of
 from control.api.gate import address_of, try_credential
 from control.api.given import TheFleet, TheMesh
+from control.identity.roles import covers
 from control.mesh import Mesh
 
 from . import pages
@@ -16,6 +17,8 @@ from .sessions import LIFETIME_S, Sessions
 
 COOKIE = "control_session"
 VERSIONS_SHOWN = 20
+SHOWN = ("policy:read", "fleet:read", "identity:read")
+"""What a credential has to allow."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -44,6 +47,8 @@ async def login(request: Request, mesh: TheMesh) -> Response:
     operator = await try_credential(mesh, attempts, address_of(request.scope), credential)
     if operator is None:
         return _html(pages.sign_in("This is not the operator credential of this control."), 401)
+    if not all(covers(operator.scopes, scope) for scope in SHOWN):
+        return _html(pages.sign_in("This credential is narrowed to other things than the page shows."), 403)
     name = _sessions(request).begin(operator.id, trio.current_time())
     response = RedirectResponse("/", 303)
     response.set_cookie(
@@ -78,8 +83,7 @@ async def _signed_in(request: Request, mesh: Mesh) -> bool:
     session = _sessions(request).find(request.cookies.get(COOKIE, ""), trio.current_time())
     if session is None:
         return False
-    operators = await trio.to_thread.run_sync(mesh.operators.list)
-    return any(operator.id == session.operator_id and not operator.revoked for operator in operators)
+    return await trio.to_thread.run_sync(mesh.operators.is_live, session.operator_id)
 
 
 def _status(mesh: Mesh, sidecars: list[dict[str, object]]) -> str:

@@ -3,6 +3,7 @@
 ``applications``    clients of the token endpoint, and their secrets
 ``api_keys``        keys that are shown as they are: an id, a secret of which the hash is kept
 ``operators``       people and programs who administer, and their tokens
+``roles``           what an operator may do: a role, and scopes that narrow it
 ``credentials``     making a secret, keeping only its hash, comparing
 ``access_tokens``   what a token says: scopes, audience, times (RFC 9068, RFC 8707)
 ``token_request``   one request to the token endpoint, read strictly
@@ -13,6 +14,7 @@
 from .access_tokens import AccessTokens, IssuedToken
 from .applications import Application, Applications
 from .operators import Operator, Operators
+from .roles import Role
 from .token_endpoint import TokenEndpoint
 
 __all__ = [
@@ -22,5 +24,6 @@ __all__ = [
     "IssuedToken",
     "Operator",
     "Operators",
+    "Role",
     "TokenEndpoint",
 ]

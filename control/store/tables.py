@@ -156,7 +156,8 @@ class SidecarRow(Base):
 
 
 class OperatorRow(Base):
-    """Someone who administers; only the token's SHA-256 is kept."""
+    """Someone who administers; only the token's SHA-256 is kept. ``scopes`` null: all that the role allows;
+    ``expires_at`` null: never."""
 
     __tablename__ = "operator"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -164,6 +165,9 @@ class OperatorRow(Base):
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     created_at: Mapped[int]
     revoked: Mapped[bool]
+    role: Mapped[str] = mapped_column(String(20), server_default="operator")
+    scopes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    expires_at: Mapped[int | None]
 
 
 class SecretRow(Base):

@@ -13,7 +13,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from control.api import api_keys, fleet, identity, issuer, issuers, keys, policy, versions
+from control.api import api_keys, fleet, identity, issuer, issuers, keys, operators, policy, versions
 from control.app import site
 from control.dashboard import dashboard
 from control.distribution import PushServer
@@ -24,7 +24,7 @@ OPERATOR = "operator-credential-of-the-tests-0001"
 POLICY = "trust_domain: shop.test\nissuers: {own: {builtin: true}}\nservices: {orders: {routes: [{path: /**}]}}\n"
 ROUTES = sorted(
     (method, route.path)
-    for room in (api_keys, fleet, identity, issuer, issuers, keys, policy, versions, dashboard)
+    for room in (api_keys, fleet, identity, issuer, issuers, keys, operators, policy, versions, dashboard)
     for route in room.router.routes
     for method in route.methods
 )
@@ -46,6 +46,8 @@ SOUND: dict[str, dict[str, Any]] = {
     "/v1/tokens": {"app": "shop", "scopes": None, "services": None, "lifetime_s": 60},
     "/v1/api-keys": {"subject": "ci", "app": None, "name": "build", "scopes": ["a"], "lifetime_s": 60},
     "/v1/api-keys/{key}": {"name": "build", "scopes": ["a"], "lifetime_s": 60},
+    "/v1/operators": {"name": "ann", "role": "viewer", "scopes": ["policy:read"], "lifetime_s": 60},
+    "/v1/operators/{key}/credential": {"lifetime_s": 60},
     "/v1/issuers/{key}/revoke-key": {"kid": "a"},
     "/v1/keys/rotate": {"algorithm": "ES256"},
     "/v1/revocations": {"by": "jti", "value": "x", "issuer": "own", "before": 1, "until": 2},

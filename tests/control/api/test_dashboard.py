@@ -70,8 +70,10 @@ async def test_guessing_is_429(mock_clock: MockClock, open_http: httpx.AsyncClie
 
 async def test_a_session_ends_with_the_operator(open_http: httpx.AsyncClient, mesh: Mesh) -> None:
     """Taking the credential back closes the pages that it opened."""
-    await _sign_in(open_http)
-    mesh.operators.revoke(mesh.operators.list()[0].id, "test")
+    ann, credential = mesh.operators.create("ann", "test")
+    await _sign_in(open_http, credential)
+    assert "Sign out" in (await open_http.get("/")).text
+    mesh.operators.revoke(ann.id, "test")
     assert 'action="/login"' in (await open_http.get("/")).text
 
 

@@ -8,7 +8,7 @@ import trio
 from starlette.types import Message
 from trio.testing import MockClock
 
-from control.api import fleet, identity, issuer, keys, policy, versions
+from control.api import api_keys, fleet, identity, issuer, issuers, keys, operators, policy, versions
 from control.api.gate import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_OPEN_BODY_BYTES
 from control.api.issuer import OPEN
 from control.app import site
@@ -18,7 +18,7 @@ from control.mesh import Mesh
 
 from .conftest import OPERATOR
 
-ROOMS = (fleet, identity, issuer, keys, policy, versions, dashboard)
+ROOMS = (api_keys, fleet, identity, issuer, issuers, keys, operators, policy, versions, dashboard)
 PROBLEM = "application/problem+json"
 
 
@@ -217,7 +217,10 @@ async def test_answers_are_not_kept_and_not_framed(http: httpx.AsyncClient) -> N
 
 async def test_a_revoked_operator_is_out(http: httpx.AsyncClient, mesh: Mesh) -> None:
     """A credential that was taken back counts no more, at once."""
-    mesh.operators.revoke(mesh.operators.list()[0].id, "test")
+    ann, credential = mesh.operators.create("ann", "test")
+    http.headers["Authorization"] = f"Bearer {credential}"
+    assert (await http.get("/v1/apps")).status_code == 200
+    mesh.operators.revoke(ann.id, "test")
     assert (await http.get("/v1/apps")).status_code == 401
 
 
