@@ -8,7 +8,7 @@
 ``router``       the first route, found in a ``tree`` of ``pattern`` for each host
 ``asking``       a request and who asks: what rules look at
 ``requirement``  scopes, claims (``rules``), ``callers`` and condition of a route
-``condition``    a CEL expression, compiled; ``expression`` says what one may say
+``condition``    a CEL expression, compiled; ``expression`` says what one may say, ``effort`` and ``work`` what it costs
 ``deny``         rules that refuse before a route allows
 ``limits``       whose of the ``buckets`` a request takes from
 ``rewrite``      the target for the upstream

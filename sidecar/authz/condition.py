@@ -12,9 +12,7 @@ from sidecar.authn.rejection import shown
 
 from .expression import Hidden, read_expression
 from .pattern import Pattern
-
-MAX_MEMBERS = 500
-"""Members of one list or map that a macro may walk through: two of them compared are a quarter of a million steps."""
+from .work import MAX_MEMBERS, MAX_STEPS, size_of, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +39,13 @@ class Condition:
 
     def verdict(self, variables: Mapping[str, Any]) -> Verdict:
         """Does it hold for these variables? Only those that it reads need be there."""
-        if self.reads.macros and _is_large([variables[name] for name in self.reads.variables]):
+        read = {name: variables[name] for name in self.reads.variables}
+        size = size_of(read.values())
+        if self.reads.macros and size.widest > MAX_MEMBERS:
             return Verdict(None, f"a list or map of more than {MAX_MEMBERS} members")
-        return _run(self._program, {name: variables[name] for name in self.reads.variables})
+        if steps(self.reads, read, size) > MAX_STEPS:
+            return Verdict(None, "too much work for what the request holds")
+        return _run(self._program, read)
 
 
 def _compiled(text: str) -> Any:
@@ -65,13 +67,3 @@ def _run(program: Any, variables: dict[str, Any]) -> Verdict:
     except BaseException as error:
         return Verdict(None, f"{type(error).__name__}: {shown(str(error))}")
     return Verdict(holds, "holds" if holds else "is false") if isinstance(holds, bool) else Verdict(None, "no boolean")
-
-
-def _is_large(values: list[Any]) -> bool:
-    """Is a list or map, however deep, larger than a macro may walk through? The depth is bounded by strict JSON's."""
-    for value in values:
-        if isinstance(value, list | Mapping):
-            inner = list(value.values()) if isinstance(value, Mapping) else value
-            if len(inner) > MAX_MEMBERS or _is_large(inner):
-                return True
-    return False

@@ -6,6 +6,7 @@ not give twice. Credentials are not to be read. Refuses to know what an expressi
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .effort import MAX_EFFORT, effort, pattern_in
@@ -48,7 +49,9 @@ class Hidden:
 
 @dataclass(slots=True)
 class Expression:
-    """What an expression reads. ``headers`` and ``query``: the names. ``macros``: does it walk through lists?"""
+    """What an expression reads, and how often it does what costs. ``headers`` and ``query``: the names. ``macros`` walk
+    through lists, ``copies`` of them make another; ``steps`` are taken in them for each member. ``uses``: of variables;
+    ``inner``: what of them is used in a macro. ``pluses`` copy text. ``effort``: of its regular expressions."""
 
     variables: set[str] = field(default_factory=set)
     headers: set[str] = field(default_factory=set)
@@ -57,6 +60,12 @@ class Expression:
     reads_path: bool = False
     reads_host: bool = False
     macros: int = 0
+    copies: int = 0
+    steps: int = 0
+    uses: int = 0
+    inner: list[tuple[str, ...]] = field(default_factory=list)
+    pluses: int = 0
+    effort: int = 0
 
 
 def read_expression(text: str, path_names: frozenset[str], hidden: Hidden) -> Expression:
@@ -93,6 +102,8 @@ class _Reader:
 
     def read(self) -> Expression:
         for at, (kind, text) in enumerate(self._tokens):
+            self._found.steps += any(self._open)
+            self._found.pluses += text == "+" and kind == "mark"
             if kind == "name":
                 self._name(at, text)
             elif text in ("(", "["):
@@ -143,7 +154,11 @@ class _Reader:
                 raise ValueError("matches() takes one string that is written out")
             self._refuse_in_macro("matches()")
             self._found.patterns.append(text)
-            if sum(effort(pattern_in(one)) for one in self._found.patterns) > MAX_EFFORT:
+            try:
+                self._found.effort += effort(pattern_in(text))
+            except ValueError as error:
+                raise ValueError(f"matches({text[:80]}): {error}") from None
+            if self._found.effort > MAX_EFFORT:
                 raise ValueError(f"matches({text[:80]}): too large; [a-z0-9_] is smaller than \\w, and * than {{1,64}}")
 
     def _bound_by(self, at: int) -> str | None:
@@ -158,6 +173,7 @@ class _Reader:
             raise ValueError(f"{self._at(at - 1)}() of what '+' puts together")
         self._macro = self._at(at - 1)
         self._found.macros += 1
+        self._found.copies += self._macro in ("map", "filter")
         if self._found.macros > MAX_MACROS:
             raise ValueError(f"more than {MAX_MACROS} macros")
         return name
@@ -168,6 +184,9 @@ class _Reader:
         if self._macro == "map":
             self._refuse_in_macro(name)
         self._found.variables.add(name)
+        self._found.uses += 1
+        if any(self._open):
+            self._found.inner.append(tuple(self._steps_from(at)))
         member = self._at(at + 2) if self._at(at + 1) == "." else ""
         if name in MEMBERS and member not in MEMBERS[name]:
             raise ValueError(f"{name} has {', '.join(sorted(MEMBERS[name]))}, and no {member or 'meaning by itself'}")
@@ -181,6 +200,13 @@ class _Reader:
             self._found.reads_path = True
         elif member == "host":
             self._found.reads_host = True
+
+    def _steps_from(self, at: int) -> Iterator[str]:
+        """``claims.a.b``: the names, as far as they are written out."""
+        yield self._at(at)
+        while self._at(at + 1) == "." and self._at(at + 3) != "(":
+            at += 2
+            yield self._at(at)
 
     def _field(self, key: str, member: str) -> None:
         if key in (SECRET_HEADERS | self._hidden.headers if member == "headers" else self._hidden.query):

@@ -133,7 +133,7 @@ def test_no_claim_is_an_exception(value: Any) -> None:
 
 def test_a_macro_walks_through_no_more_than_it_may() -> None:
     """However deep the long list lies."""
-    condition = Condition("claims.a.exists(x, x in claims.a)", PATTERN, Hidden())
+    condition = Condition("claims.a.exists(x, x == 1)", PATTERN, Hidden())
     assert condition.verdict({"claims": {"a": [1] * MAX_MEMBERS}}).holds is True
     assert condition.verdict({"claims": {"a": [1] * (MAX_MEMBERS + 1)}}).holds is None
     assert condition.verdict({"claims": {"a": [1], "b": [{"c": [0] * (MAX_MEMBERS + 1)}]}}).holds is None
