@@ -82,12 +82,15 @@ def address_of(scope: Scope) -> str:
 
 async def try_credential(mesh: Mesh, attempts: Attempts, address: str, credential: str) -> Any:
     """The Operator whose credential it is, or None. A Refusal (429) from an address that failed too often."""
-    wait_s = attempts.begin(address, trio.current_time())
+    shown = credential.encode("utf-8", "surrogatepass")
+    wait_s = attempts.begin(address, trio.current_time(), shown)
     if wait_s > 0:
         raise too_many(wait_s)
     operator = await trio.to_thread.run_sync(mesh.operators.authenticate, credential)
     if operator is None:
-        attempts.failed(address, trio.current_time())
+        attempts.failed(address, trio.current_time(), shown)
+    else:
+        attempts.succeeded(address, shown)
     return operator
 
 

@@ -23,17 +23,19 @@ _CACHEABLE = {"Cache-Control": "public, max-age=60"}
 async def token(request: Request, mesh: TheMesh) -> Response:
     """The token endpoint. Tries that fail are counted by address."""
     attempts: Attempts = request.app.state.attempts
-    address = address_of(request.scope)
-    wait_s = attempts.begin(address, trio.current_time())
+    address, body = address_of(request.scope), await request.body()
+    shown = request.headers.get("authorization", "").encode() + b"\n" + body
+    wait_s = attempts.begin(address, trio.current_time(), shown)
     if wait_s > 0:
         raise too_many(wait_s)
-    body = await request.body()
     headers = dict(request.headers)
     if len(request.headers.getlist("authorization")) > 1:
         headers["authorization"] = "several"  # RFC 6749 section 2.3: one way of authenticating in a request
     status, extra, answer = await trio.to_thread.run_sync(mesh.handle_token_request, request.method, headers, body)
     if status >= 400:
-        attempts.failed(address, trio.current_time())
+        attempts.failed(address, trio.current_time(), shown)
+    else:
+        attempts.succeeded(address, shown)
     response = Response(answer, status)
     for name, value in extra:
         response.headers[name] = value

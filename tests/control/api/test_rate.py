@@ -1,6 +1,6 @@
 """How often secrets may be tried."""
 
-from control.api.rate import CAPACITY, FAILURE, MAX_ADDRESSES, OVERALL, REFILL_PER_S, Attempts, network_of
+from control.api.rate import CAPACITY, FAILURE, MAX_ADDRESSES, MAX_PROVEN, OVERALL, REFILL_PER_S, Attempts, network_of
 
 
 def test_guessing_meets_the_limit_and_time_lifts_it() -> None:
@@ -53,6 +53,26 @@ def test_a_botnet_does_not_lock_out_who_never_failed() -> None:
     _guess_from_everywhere(attempts)
     assert attempts.begin("192.0.2.1", 0.0) == 0
     assert attempts.begin("192.0.2.2", 0.0) > 0
+
+
+def test_what_was_right_lately_is_not_locked_out() -> None:
+    """Beside someone who guesses behind the same address; elsewhere, and once it was wrong, it waits like others."""
+    attempts = Attempts(0.0)
+    attempts.succeeded("2001:db8::1", b"right")
+    while attempts.begin("2001:db8::2", 0.0, b"wrong") == 0:
+        attempts.failed("2001:db8::2", 0.0, b"wrong")
+    assert attempts.begin("2001:db8::1", 0.0, b"right") == 0
+    assert attempts.begin("2001:db8::1", 0.0, b"right2") > 0
+    attempts.failed("2001:db8::1", 0.0, b"right")
+    assert attempts.begin("2001:db8::1", 0.0, b"right") > 0
+
+
+def test_what_was_right_is_remembered_within_bounds() -> None:
+    """The oldest is forgotten, and only its place in the queue with it."""
+    attempts = Attempts(0.0)
+    for n in range(MAX_PROVEN + 50):
+        attempts.succeeded("192.0.2.1", str(n).encode())
+    assert len(attempts._proven) == MAX_PROVEN
 
 
 def test_memory_is_bounded() -> None:
