@@ -36,7 +36,7 @@ def admit(core: Core, hello: Hello, presented: bytes | None, address: str) -> Ad
         return Admitted(issued.sidecar, issued.certificate, _not_after(issued.certificate))
     if presented is None:
         raise Denied("show a certificate, or join with a join token", "unauthenticated")
-    sidecar = core.authenticate(presented, hello.service, address, renewing=hello.csr is not None)
+    sidecar = core.authenticate(presented, hello.service, renewing=hello.csr is not None)
     if hello.csr is not None:
         issued = core.renew(sidecar.id, hello.csr)
         return Admitted(issued.sidecar, issued.certificate, _not_after(issued.certificate))

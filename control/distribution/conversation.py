@@ -11,12 +11,14 @@ waiting. An answer to any push but the last is *stale*: it is checked, counted a
 from enum import Enum, auto
 
 from sidecar.contract.messages import (
+    REPORT_SINCE,
     Ack,
     Hello,
     InUse,
     Nack,
     Ping,
     Refresh,
+    Report,
     ToControl,
     decode_to_control,
     frame,
@@ -37,6 +39,7 @@ TRANSITIONS: dict[tuple[State, type[ToControl]], State] = {
     (State.LIVE, Ack): State.LIVE,
     (State.LIVE, Nack): State.LIVE,
     (State.LIVE, Refresh): State.LIVE,
+    (State.LIVE, Report): State.LIVE,
     (State.LIVE, Ping): State.LIVE,
 }
 

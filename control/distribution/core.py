@@ -5,7 +5,7 @@ is the one error that a sidecar hears of; its code and message go into the Refus
 """
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from sidecar.contract.envelope import Sealed
@@ -53,9 +53,7 @@ class Core(Protocol):
         """A new sidecar, or Denied."""
         ...
 
-    def authenticate(
-        self, certificate_der: bytes, service: str, address: str, *, renewing: bool = False
-    ) -> KnownSidecar:
+    def authenticate(self, certificate_der: bytes, service: str, *, renewing: bool = False) -> KnownSidecar:
         """Whose certificate this is, or Denied. If ``renewing``, one that expired of late is good enough."""
         ...
 
@@ -63,12 +61,12 @@ class Core(Protocol):
         """A fresh certificate; the one before stays good until it expires. Or Denied."""
         ...
 
-    def is_admitted(self, sidecar_id: str) -> bool:
-        """May it be connected?"""
+    def admitted(self, sidecar_ids: Sequence[str]) -> Collection[str]:
+        """Those of them that may be connected."""
         ...
 
-    def seen(self, sidecar_id: str, address: str) -> None:
-        """It was here until now."""
+    def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
+        """Sidecar ids, each with its address, and when it was here (unix seconds)."""
         ...
 
     def sidecars(self) -> Sequence[KnownSidecar]:

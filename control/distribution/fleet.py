@@ -3,6 +3,8 @@
 Every answer is a value of this moment. Who is connected is known here alone; who ever joined, the store knows.
 """
 
+from collections.abc import Callable
+
 import trio
 
 from .core import Core
@@ -10,22 +12,24 @@ from .desired import Orders
 from .refreshes import Refreshes
 from .registry import Registry, Rollout, SidecarView, outcome, view
 from .rollout import Rollouts
+from .sightings import Sightings
 from .threads import Threads
 
 
 class Fleet:
     """What the push server knows. Ask from its own trio thread."""
 
-    def __init__(self, core: Core, threads: Threads) -> None:
+    def __init__(self, core: Core, threads: Threads, now: Callable[[], float]) -> None:
         self._core, self._threads = core, threads
         self._registry, self._rollouts = Registry(), Rollouts()
         self._orders = Orders(core, self._registry, self._rollouts, threads)
         self._refreshes = Refreshes(core, threads)
+        self._sightings = Sightings(core, threads, now)
 
     async def sidecars(self) -> list[SidecarView]:
         """Every sidecar: those connected, and those that joined once and are away."""
         known = await self._threads.run(self._core.sidecars)
-        return self._registry.views(known)
+        return self._registry.views(known, self._sightings.last_seen)
 
     def lowest_in_force(self) -> int | None:
         """The lowest version in force over the connected sidecars; None if none is connected."""
@@ -48,7 +52,9 @@ class Fleet:
                 case _:
                     pending.append(view(session))
         elapsed_ms = self._rollouts.elapsed_ms(version)
-        return Rollout(version, acked, nacked, pending, self._registry.away(known), elapsed_ms)
+        return Rollout(
+            version, acked, nacked, pending, self._registry.away(known, self._sightings.last_seen), elapsed_ms
+        )
 
     async def wait_rollout(self, version: int, timeout_s: float) -> Rollout:
         """The same, when nobody connected owes an answer any more, or when the time is over. ``version`` exists."""

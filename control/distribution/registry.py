@@ -4,7 +4,7 @@ In memory alone: who is connected is true only now. One sidecar identity may be 
 that share a state directory, worker processes); the same instance coming again replaces its older connection.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,11 +82,9 @@ def outcome(session: Session, version: int) -> tuple[Literal["acked", "nacked", 
     return ("acked", "") if session.acked >= version else ("pending", "")
 
 
-def _away(known: KnownSidecar) -> SidecarView:
+def _away(known: KnownSidecar, last_seen: float) -> SidecarView:
     """A sidecar that is not connected."""
-    return SidecarView(
-        known.id, known.service, known.instance, known.address, "", "away", 0, 0, "", float(known.last_seen), None
-    )
+    return SidecarView(known.id, known.service, known.instance, known.address, "", "away", 0, 0, "", last_seen, None)
 
 
 class Registry:
@@ -140,10 +138,10 @@ class Registry:
         """The sidecar's sessions."""
         return list(self._by_sidecar.get(sidecar_id, {}).values())
 
-    def away(self, known: Sequence[KnownSidecar]) -> list[SidecarView]:
+    def away(self, known: Sequence[KnownSidecar], last_seen: Callable[[KnownSidecar], float]) -> list[SidecarView]:
         """Those of ``known`` that are neither connected nor revoked."""
-        return [_away(one) for one in known if one.id not in self._by_sidecar and not one.revoked]
+        return [_away(one, last_seen(one)) for one in known if one.id not in self._by_sidecar and not one.revoked]
 
-    def views(self, known: Sequence[KnownSidecar]) -> list[SidecarView]:
+    def views(self, known: Sequence[KnownSidecar], last_seen: Callable[[KnownSidecar], float]) -> list[SidecarView]:
         """The connected, then those that are away."""
-        return [*map(view, self), *self.away(known)]
+        return [*map(view, self), *self.away(known, last_seen)]

@@ -34,7 +34,7 @@ TROUBLE = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError
 """What a connection can end with that is nobody's fault here."""
 
 FAREWELL_S = 1.0
-"""How long a Refuse, or the note that someone left, may take."""
+"""How long a Refuse may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PushServer(Fleet):
         threads: Threads | None = None,
     ) -> None:
         self._limits, self._now = limits or Limits(), now
-        super().__init__(core, threads or Threads(self._limits.core_threads))
+        super().__init__(core, threads or Threads(self._limits.core_threads), now)
         self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.fair_s)
         self._open = 0
         self._turned_away, self._say_so_from = 0, -math.inf
@@ -87,6 +87,7 @@ class PushServer(Fleet):
         """Hand on what changes; ``serve`` without the listening."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._refreshes.run)
+            nursery.start_soon(self._sightings.run)
             await nursery.start(self._orders.run)
             task_status.started()
 
@@ -135,7 +136,7 @@ class PushServer(Fleet):
         try:
             await self._stay(session, admitted, wire, talk)
         finally:
-            await self._leave(session)
+            self._leave(session)
         if session.refusal is not None:
             await self._refuse(wire, session.refusal, address)
 
@@ -162,6 +163,7 @@ class PushServer(Fleet):
             if not self._registry.add(session):
                 raise Denied("this sidecar is connected too many times", "too_many")
             self._rollouts.expect(session)
+            self._sightings.note(session)
         except (Denied, ContractError) as error:
             await self._refuse(wire, Refuse(error.code, str(error)), address)
             return None
@@ -196,15 +198,11 @@ class PushServer(Fleet):
         if session.scope.cancelled_caught and session.refusal is None:
             session.end("expired", "the certificate has expired: come back with a request for the next one")
 
-    async def _leave(self, session: Session) -> None:
+    def _leave(self, session: Session) -> None:
         self._registry.remove(session)
         self._rollouts.left(session)
+        self._sightings.note(session)
         record(logging.INFO, "disconnected", **_named(session), version=session.version, why=session.why)
-        with trio.move_on_after(FAREWELL_S, shield=True):
-            try:
-                await self._threads.run(self._core.seen, session.sidecar_id, session.address)
-            except Exception as error:  # the store's affair; the sidecar is gone either way
-                record(logging.WARNING, "not_noted", **_named(session), why=f"{type(error).__name__}: {error}")
 
     async def _refuse(self, wire: FrameStream, refusal: Refuse, address: str) -> None:
         record(logging.WARNING, "refused", address=address, code=refusal.code, why=refusal.message)

@@ -8,12 +8,12 @@ certificate may still come to be renewed for a month, so that no outage, however
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from control.authority.authority import Authority, expires_at
@@ -89,12 +89,12 @@ class Enrolment:
             record(session, now, f"join_token:{token.id}", "sidecar.join", service, id=row.id, instance=row.instance)
             return enrolled
 
-    def authenticate(self, certificate_der: bytes, service: str, address: str, *, renewing: bool = False) -> Sidecar:
+    def authenticate(self, certificate_der: bytes, service: str, *, renewing: bool = False) -> Sidecar:
         """Whose certificate this is, possession of its key being proven by TLS. Denied ``unknown_certificate``,
         ``wrong_service``, ``revoked``, or ``expired``: unless ``renewing``, and then too after a month."""
         now = self._clock()
         certificate = self._ours(certificate_der)
-        with self._database.write() as session:
+        with self._database.read() as session:
             row = session.get(SidecarRow, sidecar_id_of(certificate))
             if row is None:
                 raise Denied("no sidecar bears this certificate", "unknown_certificate")
@@ -103,7 +103,6 @@ class Enrolment:
             if row.service != service:
                 raise Denied(f"this sidecar belongs to {row.service}", "wrong_service")
             _check_dates(certificate, now, renewing)
-            row.last_seen, row.address = int(now), address
             return _sidecar(row)
 
     def renew(self, sidecar_id: str, csr: bytes) -> Enrolled:
@@ -114,12 +113,12 @@ class Enrolment:
                 raise Denied("this sidecar was taken out of the mesh", "revoked")
             return self._certify(row, csr, self._clock())
 
-    def seen(self, sidecar_id: str, address: str) -> None:
-        """Note that it is, or was until now, connected."""
+    def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
+        """Note of sidecars (id, address, unix seconds) that they were connected then."""
         with self._database.write() as session:
-            row = session.get(SidecarRow, sidecar_id)
-            if row is not None:
-                row.last_seen, row.address = int(self._clock()), address
+            for sidecar_id, address, at in sightings:
+                older = update(SidecarRow).where(SidecarRow.id == sidecar_id, SidecarRow.last_seen <= int(at))
+                session.execute(older.values(last_seen=int(at), address=address))
 
     def sidecars(self) -> list[Sidecar]:
         """All that ever joined, by service."""
@@ -136,11 +135,11 @@ class Enrolment:
             row.revoked = True
             record(session, self._clock(), actor, "sidecar.revoke", row.service, id=row.id)
 
-    def is_admitted(self, sidecar_id: str) -> bool:
-        """Is it a sidecar that may be connected?"""
+    def admitted(self, sidecar_ids: Sequence[str]) -> frozenset[str]:
+        """Those that may be connected."""
+        wanted = select(SidecarRow.id).where(SidecarRow.id.in_(sidecar_ids), SidecarRow.revoked.is_(False))
         with self._database.read() as session:
-            row = session.get(SidecarRow, sidecar_id)
-            return row is not None and not row.revoked
+            return frozenset(session.scalars(wanted))
 
     def _ours(self, certificate_der: bytes) -> x509.Certificate:
         try:

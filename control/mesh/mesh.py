@@ -84,7 +84,7 @@ class Mesh:
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
-        self.sidecars, self.is_admitted = self._enrolment.sidecars, self._enrolment.is_admitted
+        self.sidecars, self.admitted = self._enrolment.sidecars, self._enrolment.admitted
         self.handle_token_request = self._endpoint.handle
 
     def close(self) -> None:

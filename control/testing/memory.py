@@ -162,7 +162,7 @@ class MemoryControl:
             self._members[member.id] = member
         return Issued(member, der(certificate))
 
-    def seen(self, sidecar_id: str, address: str) -> None:
+    def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
         """Nothing to remember."""
 
     def sidecars(self) -> list[Member]:
@@ -170,9 +170,9 @@ class MemoryControl:
         with self._lock:
             return list(self._members.values())
 
-    def is_admitted(self, sidecar_id: str) -> bool:
+    def admitted(self, sidecar_ids: Sequence[str]) -> set[str]:
         """Nobody is ever turned out."""
-        return sidecar_id in self._members
+        return self._members.keys() & set(sidecar_ids)
 
     def chain_for(self, service: str) -> Chain | None:
         """What the service should run; None before the first policy."""

@@ -3,7 +3,7 @@
 import datetime as dt
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,9 +127,8 @@ class MemoryCore:
         self.rows[row.id] = row
         return Enrolled(row, self._sign(csr, row))
 
-    def authenticate(self, certificate_der: bytes, service: str, address: str, *, renewing: bool = False) -> Row:
+    def authenticate(self, certificate_der: bytes, service: str, *, renewing: bool = False) -> Row:
         """By the certificate's common name."""
-        del address
         certificate = x509.load_der_x509_certificate(certificate_der)
         row = self.rows.get(str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value))
         if row is None:
@@ -147,13 +146,14 @@ class MemoryCore:
         row = self.rows[sidecar_id]
         return Enrolled(row, self._sign(csr, row))
 
-    def is_admitted(self, sidecar_id: str) -> bool:
-        """May it be connected?"""
-        return sidecar_id in self.rows and not self.rows[sidecar_id].revoked
+    def admitted(self, sidecar_ids: Sequence[str]) -> set[str]:
+        """Those that may be connected."""
+        return {one for one in sidecar_ids if one in self.rows and not self.rows[one].revoked}
 
-    def seen(self, sidecar_id: str, address: str) -> None:
+    def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
         """Note it."""
-        self.rows[sidecar_id] = replace(self.rows[sidecar_id], last_seen=int(self.clock), address=address)
+        for sidecar_id, address, at in sightings:
+            self.rows[sidecar_id] = replace(self.rows[sidecar_id], last_seen=int(at), address=address)
 
     def sidecars(self) -> list[Row]:
         """All."""
