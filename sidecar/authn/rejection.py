@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sidecar.contract.reasons import Reason
+from sidecar.contract.secrets import masked
 
 _SHOWN_CHARS = 80
 
@@ -23,8 +24,8 @@ def invalid(detail: str) -> Rejection:
 
 
 def shown(value: object) -> str:
-    """A foreign value, fit for a detail: escaped (so that it cannot forge a log line) and short."""
+    """A foreign value, fit for a detail: escaped (so that it cannot forge a log line), short, and no credential."""
     if isinstance(value, str):
         value = value[: _SHOWN_CHARS + 1]
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"

@@ -9,4 +9,5 @@
 ``framing``    the bytes of a stream, cut into frames
 ``join``       the text form of a join token
 ``journal``    the form of a log line
+``secrets``    what looks like a credential, made unreadable in one
 """

@@ -1,10 +1,13 @@
 """The form of a line of the process's own log, the same in both planes: one JSON object a record.
 
-Tracebacks included, so that no value can begin a line of its own. Knows no secret: whoever logs passes none.
+Tracebacks included, so that no value can begin a line of its own. Whoever logs passes no secret;
+what looks like one all the same is masked.
 """
 
 import json
 import logging
+
+from .secrets import masked
 
 
 class JsonLines(logging.Formatter):
@@ -21,7 +24,7 @@ class JsonLines(logging.Formatter):
         fields = fields | (_object(text) or {"message": text}) | fields
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=str)
+        return masked(json.dumps(fields, default=str))
 
 
 def _object(text: str) -> dict[str, object] | None:

@@ -62,7 +62,7 @@ class ChunkedDecoder:
             return True
         match = _CHUNK_LINE.fullmatch(line)
         if not match:
-            raise MalformedError(f"no chunk size: {line[:40]!r}")
+            raise MalformedError("no chunk size")  # what stands there may be a body
         self._left = int(match.group(1), 16)
         self._trailers = not self._left
         return True

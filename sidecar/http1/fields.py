@@ -49,11 +49,18 @@ def parse_fields(lines: Sequence[bytes], count_limit: int) -> list[tuple[bytes, 
 def _field(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
     if not colon or not _NAME.fullmatch(name):
-        raise MalformedError(f"no header field: {line[:40]!r}")
+        raise MalformedError(_fault(line, name, colon))
     value = value.strip(b" \t")
     if not _VALUE.fullmatch(value):
         raise MalformedError(f"a control character in the value of {name[:40]!r}")
     return name.lower(), value
+
+
+def _fault(line: bytes, name: bytes, colon: bytes) -> str:
+    """What is wrong, without what may be part of a value."""
+    if line[:1] in (b" ", b"\t"):
+        return "a header field on several lines"
+    return f"no header name: {name.split()[0][:40]!r}" if colon and name else "a header line without a name or a colon"
 
 
 def plain(name: bytes) -> bytes:

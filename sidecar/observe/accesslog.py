@@ -12,6 +12,8 @@ from typing import Protocol
 
 import trio
 
+from sidecar.contract.secrets import masked
+
 from .record import Record
 
 QUEUE_LINES = 10_000
@@ -79,9 +81,10 @@ class AccessLog:
 
 
 def line(record: Record) -> str:
-    """The record as one line of JSON. Escapes make sure that no value can begin a line of its own."""
+    """The record as one line of JSON. Escapes make sure that no value can begin a line of its own; what a caller put
+    into a path or a name and looks like a credential is masked, and JSON escapes none of its characters."""
     fields: dict[str, object] = {"kind": "access"}
     for name in _FIELDS:
         value = getattr(record, name)
         fields[name] = round(value, 6 if name == "time" else 3) if isinstance(value, float) else value
-    return _ENCODER.encode(fields) + "\n"
+    return masked(_ENCODER.encode(fields)) + "\n"
