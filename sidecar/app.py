@@ -23,6 +23,7 @@ from functools import partial
 import trio
 
 from . import garbage
+from .authn.cache import CacheCounts
 from .certificate import Certificate
 from .descriptors import fitted, take_all
 from .door import Door, DoorError, open_sockets, url
@@ -133,6 +134,7 @@ async def run_sidecar(settings: Settings, life: Life, place: Place, started: Cal
         refresh=lambda issuer: link.request_refresh(issuer) if link is not None else None,
     )
     show(metrics, proxy, certificate)
+    show_cache(metrics, gate)
     status.certificate = certificate
     link = await first_snapshot(settings, gate, status, place.number)
     door = Door(place.sockets)
@@ -187,6 +189,22 @@ def show(metrics: Metrics, proxy: Proxy, certificate: Certificate | None) -> Non
         metrics.gauge("sidegate_certificate_failing", failing, lambda: bool(certificate.error))
         handshakes = "TLS handshakes that failed since the start"
         metrics.gauge("sidegate_tls_handshakes_failed", handshakes, lambda: proxy.failed_handshakes)
+
+
+def show_cache(metrics: Metrics, gate: Gate) -> None:
+    """What becomes of tokens that were verified before."""
+
+    def counts() -> CacheCounts:
+        return gate.evaluator.verifier.counts if gate.evaluator else CacheCounts()
+
+    def entries() -> int:
+        return sum(len(one.cache) for one in gate.evaluator.verifier.issuers.values()) if gate.evaluator else 0
+
+    name = "sidegate_token_cache"
+    metrics.gauge(f"{name}_entries", "Verified tokens that are remembered", entries)
+    metrics.counter(f"{name}_hits", "Tokens that were verified before", lambda: counts().hits)
+    metrics.counter(f"{name}_misses", "Tokens that had to be verified", lambda: counts().misses)
+    metrics.counter(f"{name}_evictions", "Verified tokens that gave way to others", lambda: counts().evictions)
 
 
 async def _drain(proxy: Proxy, life: Life, door: Door) -> bool:

@@ -31,6 +31,15 @@ def digest_of(token: str) -> bytes:
 
 
 @dataclass(slots=True)
+class CacheCounts:
+    """What happened in the caches of a process, from one snapshot to the next."""
+
+    hits: int = 0
+    misses: int = 0
+    evictions: int = 0
+
+
+@dataclass(slots=True)
 class _Entry:
     principal: Principal
     size: int
@@ -65,7 +74,10 @@ class _Queue:
 class TokenCache:
     """Digest -> Principal, and the digests of tokens whose signature is false."""
 
-    def __init__(self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES, counts: CacheCounts | None = None
+    ) -> None:
+        self._counts = counts or CacheCounts()
         first, first_bytes = max(1, max_entries // _FIRST_SHARE), max_bytes // _FIRST_SHARE
         self._new, self._kept = _Queue(first, first_bytes), _Queue(max(1, max_entries - first), max_bytes - first_bytes)
         self._unused = 0
@@ -99,8 +111,9 @@ class TokenCache:
             fallen, unused = self._new.entries.popitem(last=False)
             self._new.size -= unused.size
             self._unused += 1
-            if self._unused % _ONE_IN == 0 or self._is_easy(unused, now):
-                self._keep(fallen, unused, now)
+            asks = self._unused % _ONE_IN == 0 or self._is_easy(unused, now)
+            if not (asks and self._keep(fallen, unused, now)):
+                self._counts.evictions += 1
         self._new.push(digest, entry)
 
     def drop(self, digest: bytes) -> None:
@@ -130,5 +143,6 @@ class TokenCache:
                 kept.entries.move_to_end(oldest)
                 return False
             kept.pop(oldest)
+            self._counts.evictions += 1
         kept.push(digest, entry)
         return True

@@ -7,18 +7,19 @@ included; so nothing that was verified outlives the key or the rule that let it 
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Issuer
 
-from .cache import TokenCache
+from .cache import CacheCounts, TokenCache
 from .jose import Token
 from .keys import load_keys
 from .rejection import Rejection, invalid, shown
 
 
 class TrustedIssuer:
-    """ContractError at construction if a key is weak or out of place. ``signatures_checked`` and ``hits`` count."""
+    """ContractError at construction if a key is weak or out of place. ``signatures_checked`` and ``hits`` count, for tests;
+    ``counts`` is what is counted of all issuers together."""
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer: Issuer, counts: CacheCounts | None = None) -> None:
         self.issuer = issuer
-        self.cache = TokenCache()
+        self.cache = TokenCache(counts=counts)
         self.signatures_checked = self.hits = 0
         self._keys = load_keys(issuer)
 

@@ -14,7 +14,7 @@ from sidecar.contract.snapshot import Revocation, Snapshot
 from sidecar.contract.strict import ContractError
 
 from .api_keys import ApiKeys
-from .cache import digest_of
+from .cache import CacheCounts, digest_of
 from .credential import Credential
 from .jose import MAX_TOKEN_CHARS, Token, parse_token
 from .principal import Principal, check_times, principal_from_claims
@@ -33,10 +33,11 @@ class Verifier:
 
     def __init__(self, snapshot: Snapshot, before: "Verifier | None" = None) -> None:
         earlier = {} if before is None else before.issuers
+        self.counts: CacheCounts = CacheCounts() if before is None else before.counts
         self.issuers: dict[str, TrustedIssuer] = {}
         for issuer in snapshot.issuers:
             same = earlier.get(issuer.name)
-            self.issuers[issuer.name] = same if same and same.issuer == issuer else TrustedIssuer(issuer)
+            self.issuers[issuer.name] = same if same and same.issuer == issuer else TrustedIssuer(issuer, self.counts)
         self._by_iss: dict[str, TrustedIssuer] = {}
         for name, trusted in self.issuers.items():
             for iss in (trusted.issuer.issuer, *trusted.issuer.aliases):
@@ -81,7 +82,9 @@ class Verifier:
         digest = digest_of(text)
         known = self._known(digest, now, issuers)
         if known is not None:
+            self.counts.hits += 1
             return known
+        self.counts.misses += 1
         token = parse_token(text)
         if isinstance(token, Rejection):
             return token

@@ -45,6 +45,11 @@ class Evaluator:
         self._keep = snapshot.forward.token == "keep"
         self.cors = CompiledCors(snapshot.cors, self._rules.router) if snapshot.cors else None
 
+    @property
+    def verifier(self) -> Verifier:
+        """Who tells who calls, and what it remembers."""
+        return self._verifier
+
     def with_revocations(self, snapshot: Snapshot) -> "Evaluator":
         """This evaluator under ``snapshot``, which differs from its own in version and revocations alone."""
         other = copy.copy(self)

@@ -1,9 +1,11 @@
 """Counters and gauges on a registry of their own. Labels are bounded: a route is named by its pattern, and a
 request that matched none has no route, so that no caller can make new time series."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from sidecar.contract.reasons import Reason
 
@@ -60,6 +62,10 @@ class Metrics:
         """Show what ``read`` returns at the time of asking."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
+    def counter(self, name: str, text: str, read: Callable[[], int]) -> None:
+        """Show what ``read`` has counted by the time of asking."""
+        self.registry.register(_Counted(name, text, read))
+
     def finished(self, record: Record) -> None:
         """Count one exchange."""
         key = record.status // 100, record.reason, record.route
@@ -90,6 +96,17 @@ class Metrics:
     def exposition(self) -> bytes:
         """The Prometheus text format."""
         return generate_latest(self.registry)
+
+
+class _Counted(Collector):
+    """A counter that somebody else keeps."""
+
+    def __init__(self, name: str, text: str, read: Callable[[], int]) -> None:
+        self._name, self._text, self._read = name, text, read
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """Its one sample."""
+        yield CounterMetricFamily(self._name, self._text, value=self._read())
 
 
 def _version(status: Status) -> float:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import memory_stream_pair
 
+from sidecar.app import show_cache
+from sidecar.authn.cache import CacheCounts, TokenCache
+from sidecar.authn.principal import Principal
 from sidecar.contract.snapshot import Snapshot
 from sidecar.observe.accesslog import AccessLog, line
 from sidecar.observe.admin import Admin
@@ -19,7 +23,7 @@ from sidecar.observe.record import Record
 from sidecar.observe.status import Status
 
 from ..authn.minting import NOW, issuer
-from ..proxy.stage import Head, Peer
+from ..proxy.stage import Head, Peer, Stage, bearer, request, snapshot
 
 
 def record(**changes: Any) -> Record:
@@ -210,3 +214,30 @@ async def test_metrics(desk: Desk) -> None:
     assert samples["sidegate_control_connected",] == 1
     assert samples["sidegate_received_bytes_total",] == 10
     assert samples["sidegate_log_lines_dropped",] == 2
+
+
+async def test_what_the_token_cache_does_is_counted(nursery: trio.Nursery) -> None:
+    """A token is verified once, remembered, and counted on when a snapshot takes the place of another."""
+    stage = Stage(nursery, snapshot=snapshot())
+    show_cache(stage.metrics, stage.gate)
+    raw = request("/orders/7", bearer(scope="orders:read"), b"Connection: close\r\n")
+    for _ in range(3):
+        assert (await stage.ask(raw))[0].status == 200
+    stage.gate.use(replace(snapshot(), version=4, issuers=(replace(issuer(), leeway_s=7),)))
+    assert (await stage.ask(raw))[0].status == 200
+    families = text_string_to_metric_families(stage.metrics.exposition().decode())
+    shown = {sample.name: sample.value for family in families for sample in family.samples}
+    name = "sidegate_token_cache"
+    ends = ("hits_total", "misses_total", "evictions_total", "entries")
+    assert [shown[f"{name}_{end}"] for end in ends] == [2, 2, 0, 1]
+
+
+def test_what_falls_out_of_the_cache_is_counted() -> None:
+    """Each that gave way, once, whichever way it went."""
+    counts = CacheCounts()
+    cache = TokenCache(max_entries=16, counts=counts)
+    principal = Principal("own", "own", "ann", None, frozenset(), {}, NOW + 60, None)
+    for number in range(500):
+        cache.put(b"%d" % number, principal, 10, NOW)
+        cache.get(b"%d" % (number // 2), NOW)
+    assert counts.evictions + len(cache) == 500

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from sidecar.app import show
+from sidecar.app import show, show_cache
 from sidecar.certificate import Certificate
 from sidecar.flags import VERBS
 from sidecar.observe.accesslog import AccessLog
@@ -79,6 +79,7 @@ async def test_every_metric_is_documented(tmp_path: Path) -> None:
     metrics = Metrics(Status("orders"), lambda: 0)
     Observer(AccessLog(io.StringIO()), metrics)
     show(metrics, Proxy(Gate(), Upstream(nowhere)), Certificate(*write_pair(tmp_path)))
+    show_cache(metrics, Gate())
     shown = set(re.findall(r"^# TYPE (\S+)", metrics.exposition().decode(), re.MULTILINE))
     rows = re.findall(r"^\| (`sidegate_[^|]+) \|", TEXT, re.MULTILINE)
     said = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
