@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
+from sidecar.contract.names import plain
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Source
 
@@ -67,8 +68,8 @@ def _elsewhere(
     for source in sources:
         match source.place:
             case "header":
-                wanted = _as_cgi_reads(source.name.encode())
-                yield from ((source, value.strip(b" \t")) for name, value in headers if _as_cgi_reads(name) == wanted)
+                wanted = plain(source.name.encode())  # ``X_Token`` and ``X-Token`` are one to many services
+                yield from ((source, value.strip(b" \t")) for name, value in headers if plain(name) == wanted)
             case "cookie":
                 cookies = (value for name, value in headers if name == b"cookie")
                 yield from ((source, value) for cookie in cookies for value in _cookies(cookie, source.name.encode()))
@@ -82,11 +83,6 @@ def _cookies(header: bytes, wanted: bytes) -> Iterator[bytes]:
         name, _, value = pair.partition(b"=")
         if name.strip(b" \t") == wanted:
             yield value.strip(b" \t")
-
-
-def _as_cgi_reads(name: bytes) -> bytes:
-    """``X_Token`` and ``X-Token`` are one variable to a CGI, WSGI or Rack service."""
-    return name.replace(b"_", b"-")
 
 
 def _parameters(query: str, wanted: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from .rejection import Rejection, invalid, shown
 
 
 class TrustedIssuer:
-    """ContractError at construction if a key is weak or out of place. ``signatures_checked`` and ``hits`` count, for tests;
+    """ContractError at construction if a key is weak or out of place. ``signatures_checked`` and ``hits`` count;
     ``counts`` is what is counted of all issuers together."""
 
     def __init__(self, issuer: Issuer, counts: CacheCounts | None = None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from sidecar.authn.rejection import Rejection, shown
+from sidecar.contract.names import plain
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import FieldMatch
 
@@ -32,7 +33,7 @@ class FieldReader:
     """The names that some rule of a service looks at."""
 
     def __init__(self, headers: Iterable[str], query: Iterable[str]) -> None:
-        self._headers = {name.lower().replace("_", "-").encode(): name.lower() for name in headers}
+        self._headers = {plain(name.lower().encode()): name.lower() for name in headers}
         self._query = frozenset(query)
 
     def read(self, headers: Sequence[tuple[bytes, bytes]], query: str) -> Fields | Rejection:
@@ -41,7 +42,7 @@ class FieldReader:
             return NONE
         found: dict[str, str] = {}
         for name, value in headers if self._headers else ():
-            ours = self._headers.get(name.replace(b"_", b"-"))
+            ours = self._headers.get(plain(name))
             if ours is None:
                 continue
             if ours in found or ours.encode() != name:

@@ -9,5 +9,6 @@
 ``framing``    the bytes of a stream, cut into frames
 ``join``       the text form of a join token
 ``journal``    the form of a log line
+``names``      header names as careless readers see them
 ``secrets``    what looks like a credential, made unreadable in one
 """

@@ -8,6 +8,8 @@ responses only what they share.
 import re
 from collections.abc import Sequence
 
+from sidecar.contract.names import plain as plain
+
 Headers = Sequence[tuple[bytes, bytes]]
 """Header fields in the order received: lower-cased names, values without the whitespace around them."""
 
@@ -15,10 +17,6 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _NAME = re.compile(TOKEN)
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _STRAY = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n")
-
-
-_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_PLAIN = bytes(byte if byte in _LETTERS else ord("-") for byte in range(256))
 
 
 class MalformedError(ValueError):
@@ -61,12 +59,6 @@ def _fault(line: bytes, name: bytes, colon: bytes) -> str:
     if line[:1] in (b" ", b"\t"):
         return "a header field on several lines"
     return f"no header name: {name.split()[0][:40]!r}" if colon and name else "a header line without a name or a colon"
-
-
-def plain(name: bytes) -> bytes:
-    """A lower-cased name as the most careless reader sees it: CGI (RFC 3875 section 4.1.18) and its like make one
-    character of ``-``, ``_`` and, some of them, of everything that is no letter or digit."""
-    return name.translate(_PLAIN)
 
 
 def values(headers: Headers, name: bytes) -> list[bytes]:
