@@ -49,14 +49,26 @@ class Ledger:
     ) -> Iterator[tuple[Session, Version]]:
         """Make the next version. What the block does to the session belongs to it, and shows in its snapshots."""
         with self.database.write() as session:
-            policy_id = policy(session, versions.newest(session))
+            last = versions.newest(session)
+            policy_id = policy(session, last)
             version = versions.append(session, kind, policy_id, actor, self.clock(), note)
             yield session, version
             in_force = self.policy_of(session, version)
             if in_force is not None:
+                if last is not None and last.policy_id != policy_id:
+                    self._carry_over(session, last, in_force, version)
                 self.publication.publish(session, version, in_force)
             record(session, self.clock(), actor, kind, f"version {version.version}", note=note)
         self.announce(version.version)
+
+    def _carry_over(self, session: Session, last: Version, policy: Policy, version: Version) -> None:
+        try:
+            before = self.policy_of(session, last)
+        except PolicyErrors as error:  # one that an earlier control took, and that must not keep a better one out
+            _log.warning("what was revoked stays with the issuers' names, for the policy before is not read: %s", error)
+            return
+        if before is not None:
+            revocations.carry_over(session, before, policy, version.version, self.clock())
 
     def revoke(self, entries: Sequence[Revocation], actor: str, note: str) -> Version:
         """Make the next version of the policy in force, with ``entries`` added to what no longer counts."""

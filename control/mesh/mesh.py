@@ -171,7 +171,8 @@ class Mesh:
             revocations.revocation(found.name, by, one, now, lives_s=lives_s, before=before, until=until)
             for one in values
         ]
-        return self._ledger.revoke(asked, actor, f"{by} {' '.join(values)}".strip())
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join((by, *values)).strip())
+        return self._ledger.revoke(asked, actor, shown)
 
     def revocations(self) -> list[RevocationInfo]:
         """Those that can still name a token."""

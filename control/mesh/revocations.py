@@ -6,16 +6,18 @@ that it issued until then is refused. That refuses more than was asked for, and 
 """
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from control.errors import Invalid
+from control.policy.model import Policy, PolicyIssuer
 from control.store.tables import RevocationRow
+from sidecar.authn.principal import MAX_NAME_CHARS, is_name
 from sidecar.contract.snapshot import Revocation
 
-MAX_VALUE = 500
 MAX_REVOCATIONS = 20_000
 """In the whole mesh."""
 FOLD = 1_000
@@ -45,7 +47,7 @@ def revocation(
     issuer's longest token can count, None if that is not known."""
     if by not in ("jti", "subject", "client", "issuer"):
         raise Invalid("tokens are revoked by jti, subject, client or issuer")
-    if (by == "issuer") != (value == "") or len(value) > MAX_VALUE or not value.isprintable():
+    if (by == "issuer") != (value == "") or len(value) > MAX_NAME_CHARS or (value and not is_name(value)):
         raise Invalid(f"that is no {by} to revoke by")
     named = FOR_GOOD if by == "jti" else int(now) if before is None else before
     last_issued = int(now) if by == "jti" else max(named, int(now))
@@ -116,6 +118,27 @@ def fold(session: Session, version: int, now: float) -> tuple[Revocation, int] |
     session.flush()
     add(session, cut, version, now)
     return cut, len(rows)
+
+
+def carry_over(session: Session, before: Policy, after: Policy, version: int, now: float) -> None:
+    """An issuer that comes back under another name issues the same tokens: what was revoked of it stays so. The entries
+    stay under the old name as well, for whoever still has the policy before."""
+    for old, new in _renamed(before, after):
+        for e in in_force(session, now):
+            if e.issuer == old:
+                add(session, *as_contract([replace(e, issuer=new)]), version, now)
+
+
+def _renamed(before: Policy, after: Policy) -> Iterator[tuple[str, str]]:
+    for old in before.issuers:
+        for new in after.issuers:
+            if old.name != new.name and _identifiers(old) & _identifiers(new):
+                yield old.name, new.name
+
+
+def _identifiers(issuer: PolicyIssuer) -> set[str]:
+    """What ``iss`` its tokens have; "" is control's own."""
+    return {issuer.outside.issuer, *issuer.outside.aliases} if issuer.outside is not None else {""}
 
 
 def as_contract(entries: list[RevocationInfo]) -> tuple[Revocation, ...]:

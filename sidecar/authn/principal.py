@@ -16,8 +16,10 @@ from sidecar.contract.snapshot import ClaimMap, ClaimPath, Issuer
 from .claims import ABSENT, claim_at, written
 from .rejection import Rejection, invalid, shown
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _LATEST = 2.0**53
+MAX_NAME_CHARS = 500
+"""Of a subject, a client or a ``jti``: what is longer could not be revoked by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
 
 def is_name(value: object) -> TypeGuard[str]:
     """May ``value`` name somebody? Control characters could forge a header or a log line."""
-    return isinstance(value, str) and value != "" and not _CONTROL.search(value)
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME_CHARS and not _CONTROL.search(value)
 
 
 def is_scope(value: object) -> TypeGuard[str]:
@@ -135,7 +137,9 @@ def is_scope(value: object) -> TypeGuard[str]:
 
 def _name(value: object, where: str) -> str:
     if not is_name(value):
-        raise _Bad(f"{where} is {shown(value)}, not a non-empty string without control characters")
+        raise _Bad(
+            f"{where} is {shown(value)}, not a string of 1 to {MAX_NAME_CHARS} characters without control characters"
+        )
     return value
 
 
