@@ -37,6 +37,7 @@ from .observe.metrics import Metrics
 from .observe.observer import Observer
 from .observe.pages import OwnPages, Pages
 from .observe.status import Status
+from .observe.tally import Tally
 from .proxy.gate import Gate
 from .proxy.origin import Forwarding
 from .proxy.proxy import Proxy, peer_address
@@ -124,19 +125,19 @@ async def leave_when_isolated() -> None:
 async def run_sidecar(settings: Settings, life: Life, place: Place, started: Callable[[], None]) -> bool:
     """One data plane from start to drained; True if every exchange could finish."""
     gate, status = Gate(), Status(settings.service, since=time.time())
-    metrics, access_log = Metrics(status, time.time), AccessLog(place.sink)
+    metrics, access_log, tally = Metrics(status, time.time), AccessLog(place.sink), Tally(time.monotonic)
     certificate = await _certificate(settings)
     forwarding = Forwarding(settings.trusted_proxies, settings.forwarded, b"https" if certificate else b"http")
     limits = fitted(settings.limits, take_all())
     proxy = Proxy(
-        *(gate, upstream(settings.upstream), settings.timeouts, limits, Observer(access_log, metrics)),
+        *(gate, upstream(settings.upstream), settings.timeouts, limits, Observer(access_log, metrics, tally)),
         forwarding=forwarding,
         refresh=lambda issuer: link.request_refresh(issuer) if link is not None else None,
     )
     show(metrics, proxy, certificate)
     show_cache(metrics, gate)
     status.certificate = certificate
-    link = await first_snapshot(settings, gate, status, place.number)
+    link = await first_snapshot(settings, gate, status, place.number, tally.take)
     door = Door(place.sockets)
 
     async def accepted(stream: trio.SocketStream) -> None:

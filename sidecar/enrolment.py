@@ -15,6 +15,7 @@ from typing import Protocol
 import trio
 
 from . import __version__
+from .contract.messages import Report
 from .contract.snapshot import Snapshot
 from .contract.strict import ContractError
 from .link import Link, LinkSettings, LinkStatus, StateDir
@@ -24,6 +25,7 @@ from .settings import Settings
 from .snapshots import SnapshotError, read_snapshot_file
 
 LOOK_EVERY_S = 0.5
+Reports = Callable[[], list[Report]]
 _KINDS: dict[str, Source] = {"last_good": "last-good", "push": "control", "increment": "control"}
 
 _log = logging.getLogger("sidecar")
@@ -56,9 +58,11 @@ class Restored(Bringer, Protocol):
         ...
 
 
-async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker: int) -> Bringer | None:
-    """Puts a snapshot in force if there is one, and gives what will bring the next ones. StartError if it
-    cannot, SnapshotError if what is there cannot be used."""
+async def first_snapshot(
+    settings: Settings, gate: Gate, status: Status, worker: int, reports: Reports
+) -> Bringer | None:
+    """Puts a snapshot in force if there is one, and gives what will bring the next ones and tell control the
+    ``reports``. StartError if it cannot, SnapshotError if what is there cannot be used."""
     if settings.snapshot is not None:
         snapshot = await trio.to_thread.run_sync(read_snapshot_file, settings.snapshot, settings.service)
         try:
@@ -71,10 +75,10 @@ async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker:
         if settings.unread_token:
             _log.warning("%s; going on as the sidecar that joined before", settings.unread_token)
         if worker > 1:
-            follower = Follower(lambda: _link(settings, gate, status, worker), settings.state_dir / "identity")
+            follower = Follower(lambda: _link(settings, gate, status, worker, reports), settings.state_dir / "identity")
             await follower.restore()
             return follower
-        link = _link(settings, gate, status, worker)
+        link = _link(settings, gate, status, worker, reports)
         await link.restore()
     except ContractError as error:
         raise StartError(str(error)) from error
@@ -83,7 +87,7 @@ async def first_snapshot(settings: Settings, gate: Gate, status: Status, worker:
     return link
 
 
-def _link(settings: Settings, gate: Gate, status: Status, worker: int) -> Link:
+def _link(settings: Settings, gate: Gate, status: Status, worker: int, reports: Reports) -> Link:
     instance = socket.gethostname() + (f"#{worker}" if worker else "")
     token = settings.join_token if worker < 2 else None
     facts = LinkSettings(settings.service, settings.control, instance, f"sidegate/{__version__}", token)
@@ -101,7 +105,8 @@ def _link(settings: Settings, gate: Gate, status: Status, worker: int) -> Link:
         status.control(said.state == "connected", time.time(), said.error or said.last_nack)
 
     state = StateDir(settings.state_dir, settings.service)
-    return Link(facts, state, compile_, now=time.time, rng=random.Random(), on_status=on_status)  # noqa: S311  # jitter
+    rng = random.Random()  # noqa: S311  # jitter
+    return Link(facts, state, compile_, now=time.time, rng=rng, on_status=on_status, reports=reports)
 
 
 class Follower:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from control.errors import Denied
-from sidecar.contract.messages import PROTOCOL, Hello
+from sidecar.contract.messages import OLDEST_PROTOCOL, PROTOCOL, Hello, Join
 
 from .core import Core, KnownSidecar
 
@@ -44,8 +44,9 @@ def admit(core: Core, hello: Hello, presented: bytes | None, address: str) -> Ad
 
 
 def _check_form(hello: Hello) -> None:
-    if hello.protocol != PROTOCOL:
-        raise Denied(f"this control speaks protocol {PROTOCOL}, not {hello.protocol}", "protocol")
+    if not OLDEST_PROTOCOL <= hello.protocol <= PROTOCOL:
+        spoken = f"{OLDEST_PROTOCOL} to {PROTOCOL}"
+        raise Denied(f"this control speaks protocols {spoken}, not {hello.protocol}", "protocol")
     for name in ("service", "instance", "agent"):
         value: str = getattr(hello, name)
         if len(value) > MAX_NAME_CHARS or not value.isascii() or not value.isprintable():

@@ -2,7 +2,8 @@
 
 A sidecar speaks first and once: the hello. From then on what it says answers something that control said: an ack or a
 nack answers one push, a ping echoes one ping. So a peer can say no more than it was asked, and no rate needs counting:
-the first frame that answers nothing ends the connection. Only a refresh comes unasked, and ``refreshes`` counts them.
+the first frame that answers nothing ends the connection. Only a refresh and a report come unasked: ``refreshes`` counts
+the ones, ``reports`` the others.
 
 A nonce belongs to this connection. Pushes may overtake their answers, because the newest snapshot is sent without
 waiting. An answer to any push but the last is *stale*: it is checked, counted as answered, and settles nothing.
@@ -14,7 +15,6 @@ from sidecar.contract.messages import (
     REPORT_SINCE,
     Ack,
     Hello,
-    InUse,
     Nack,
     Ping,
     Refresh,
@@ -52,6 +52,7 @@ class Conversation:
 
     def __init__(self) -> None:
         self.state = State.AWAITING_HELLO
+        self.protocol = 0
         self._nonce = 0
         self._unanswered: dict[int, int] = {}  # nonce -> version
         self._newest = 0  # version that the sidecar can have
@@ -67,11 +68,16 @@ class Conversation:
             kind = type(message).__name__.lower()
             raise ContractError("unexpected", f"{kind} while {self.state.name.lower().replace('_', ' ')}") from None
         match message:
-            case Hello(in_use=InUse(version=version)):
-                self._newest = version
+            case Hello():
+                self.protocol = message.protocol
+                self._newest = 0 if message.in_use is None else message.in_use.version
                 return message
             case Nack() if message.in_use > self._newest:
                 raise ContractError("unsolicited", f"version {message.in_use} in use, which was not sent")
+            case Report() if message.version > self._newest:
+                raise ContractError("unsolicited", f"a report of version {message.version}, which was not sent")
+            case Report() if self.protocol < REPORT_SINCE:
+                raise ContractError("unexpected", f"a report in protocol {self.protocol}")
             case Ack() | Nack():
                 return message if self._answers_last(message) else None
             case Ping():

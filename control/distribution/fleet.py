@@ -12,6 +12,7 @@ from .desired import Orders
 from .refreshes import Refreshes
 from .registry import Registry, Rollout, SidecarView, outcome, view
 from .rollout import Rollouts
+from .session import Session
 from .sightings import Sightings
 from .threads import Threads
 
@@ -34,6 +35,10 @@ class Fleet:
     def lowest_in_force(self) -> int | None:
         """The lowest version in force over the connected sidecars; None if none is connected."""
         return min((session.acked for session in self._registry), default=None)
+
+    def sessions(self) -> list[Session]:
+        """Who is connected here, with what each reported of its requests."""
+        return list(self._registry)
 
     async def rollout(self, version: int) -> Rollout:
         """How far ``version`` has come. A newer version in force counts: it holds what this one held."""

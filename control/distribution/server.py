@@ -172,7 +172,8 @@ class PushServer(Fleet):
     async def _stay(self, session: Session, admitted: Admitted, wire: FrameStream, talk: Conversation) -> None:
         """From the welcome to the end, for which ``session`` then holds the reason."""
         core, pace = self._core, self._limits.pace
-        welcome = Welcome(session.sidecar_id, core.signing_public_key, pace.heartbeat_s, admitted.certificate)
+        key, certificate = core.signing_public_key, admitted.certificate
+        welcome = Welcome(session.sidecar_id, key, pace.heartbeat_s, certificate, session.protocol)
         watch = Watch(self._answered, self._refreshes.ask)
         with session.scope:
             session.scope.deadline = trio.current_time() + admitted.not_after - self._now()

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import trio
 
-from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refresh, Refuse
+from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refresh, Refuse, Report
 
 from .conversation import Conversation
+from .reports import Reports
 from .target import Target
 from .wire import FrameStream
 
@@ -41,7 +42,8 @@ class Watch:
 class Session:
     """A connected sidecar. ``version`` is what it says it enforces, 0 for nothing; ``nacked`` is (version, reason)
     if its last word was no. ``differs``: what it came with is not what we signed under that number. ``greeted``:
-    it was looked up what it should run; if ``desired`` is None then, there is nothing."""
+    it was looked up what it should run; if ``desired`` is None then, there is nothing. ``reports``: how its requests
+    went."""
 
     sidecar_id: str
     service: str
@@ -49,9 +51,11 @@ class Session:
     agent: str
     address: str
     capabilities: tuple[str, ...]
+    protocol: int
     connected_at: float
     seen_at: float
     came_with: InUse | None
+    reports: Reports = field(default_factory=Reports)
     version: int = 0
     differs: bool = False
     nacked: tuple[int, str] | None = None
@@ -124,6 +128,8 @@ class Session:
                     watch.answered(self)
                 case Refresh():
                     watch.asked(self, message.issuer)
+                case Report():
+                    self.reports.add(message, trio.current_time())
                 case _:
                     pass  # a stale answer or an echo: a sign of life
 
@@ -153,6 +159,7 @@ def begin(sidecar_id: str, hello: Hello, address: str, now: float) -> Session:
         agent=hello.agent,
         address=address,
         capabilities=hello.capabilities,
+        protocol=hello.protocol,
         connected_at=now,
         seen_at=now,
         came_with=hello.in_use,

@@ -4,7 +4,7 @@ A frame is a 4-byte big-endian length and one msgpack map whose ``type`` names t
 its own vocabulary and its own limit; an unknown type, an unknown or missing key, a wrong type or trailing bytes
 end the connection.
 
-    sidecar -> control   hello, ack, nack, refresh, ping
+    sidecar -> control   hello, ack, nack, refresh, ping; report, from protocol 3 on
     control -> sidecar   welcome, refuse, snapshot, increments, ping
 """
 
@@ -14,7 +14,10 @@ from .envelope import Sealed
 from .snapshot import MAX_SNAPSHOT_BYTES
 from .strict import ContractError, Fields, pack, unpack
 
-PROTOCOL = 2
+PROTOCOL = 3
+OLDEST_PROTOCOL = 2
+"""Both ends still speak it. A message that came later names the protocol that it came with."""
+REPORT_SINCE = 3
 LENGTH_BYTES = 4
 MAX_FRAME_TO_CONTROL = 64 * 1024
 MAX_FRAME_TO_SIDECAR = MAX_SNAPSHOT_BYTES + 1024 * 1024
@@ -123,13 +126,25 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What came of the requests that ``version`` decided within the last ``seconds``: so many in all, so many denied by
+    its policy, so many failed (5xx, made by the service or by the sidecar)."""
+
+    version: int
+    requests: int
+    denied: int
+    failed: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Control sends it; the sidecar answers with the same number."""
 
     number: int
 
 
-ToControl = Hello | Ack | Nack | Refresh | Ping
+ToControl = Hello | Ack | Nack | Refresh | Report | Ping
 ToSidecar = Welcome | Refuse | Push | Increments | Ping
 
 MAX_REASON = 500
@@ -211,6 +226,15 @@ def _plain(message: ToControl | ToSidecar) -> dict[str, object]:
             }
         case Refresh():
             return {"type": "refresh", "issuer": message.issuer}
+        case Report():
+            return {
+                "type": "report",
+                "version": message.version,
+                "requests": message.requests,
+                "denied": message.denied,
+                "failed": message.failed,
+                "seconds": message.seconds,
+            }
         case Ping():
             return {"type": "ping", "number": message.number}
 
@@ -234,6 +258,8 @@ def decode_to_control(body: bytes) -> ToControl:
                 )
             case "refresh":
                 return Refresh(f.text("issuer"))
+            case "report":
+                return _report(f)
             case "ping":
                 return Ping(f.number("number"))
             case _:
@@ -280,6 +306,14 @@ def _hello(f: Fields) -> Hello:
         in_use=f.maybe("in_use", _in_use),
         key_id=f.maybe("key_id", _name),
     )
+
+
+def _report(f: Fields) -> Report:
+    version, requests = f.number("version", 1), f.number("requests", 1)
+    report = Report(version, requests, f.number("denied"), f.number("failed"), f.number("seconds", 1))
+    if report.denied + report.failed > requests:
+        raise ContractError("malformed", "message: more were denied and failed than there were requests")
+    return report
 
 
 def _join(value: object, where: str) -> Join:

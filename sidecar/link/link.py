@@ -14,7 +14,7 @@ from typing import Any
 
 import trio
 
-from sidecar.contract.messages import Welcome
+from sidecar.contract.messages import OLDEST_PROTOCOL, PROTOCOL, Refuse, Report, Welcome
 from sidecar.contract.strict import ContractError
 
 from .backoff import GOOD_SESSION_S, Backoff
@@ -35,7 +35,8 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # what OpenSSL make
 
 class Link:
     """One sidecar's link. ``compile_`` makes a snapshot enforceable (see ``enforced``); ``on_status`` hears changes.
-    ``request_refresh(issuer)`` may be called at any time from the loop, also without a session."""
+    ``reports`` takes what is to be told of the requests since it was last asked. ``request_refresh(issuer)`` may be
+    called at any time from the loop, also without a session."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Link:
         now: Callable[[], float],
         rng: Random,
         on_status: Callable[[LinkStatus], None] = lambda _: None,
+        reports: Callable[[], list[Report]] = list,
         dial: Dial = dial_tls,
         blocking: InThread = in_thread,
     ) -> None:
@@ -57,7 +59,8 @@ class Link:
         self._enforced = Enforced(settings.service, compile_, state, now, blocking)
         self._refreshes = Refreshes()
         self._backoff = Backoff(rng)
-        self._on_status = on_status
+        self._on_status, self._reports = on_status, reports
+        self._older: dict[str, int] = {}  # address -> the protocol that control refused ours for
         self._restored = False
         self._live = False
         self._until_renewal = trio.CancelScope()
@@ -96,6 +99,8 @@ class Link:
             self._tell(state="connecting", address=address)
             begun = trio.current_time()
             ending = await self._attempt(address)
+            while ending is Ending.OLDER:
+                ending = await self._attempt(address)
             if ending is Ending.RENEWAL:
                 return 0.0
             if ending is Ending.REFUSED:
@@ -112,7 +117,7 @@ class Link:
             context = await self._blocking(self._membership.context)
             stream = await self._dial(address, context)
             try:
-                ending = await self.run_session(stream)
+                ending = await self.run_session(stream, address)
             finally:
                 await trio.aclose_forcefully(stream)
         except (OSError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -130,10 +135,10 @@ class Link:
             return ending
         return Ending.BROKEN if self._live else Ending.FAILED
 
-    async def run_session(self, stream: trio.abc.Stream) -> Ending:
+    async def run_session(self, stream: trio.abc.Stream, address: str) -> Ending:
         """One session over a stream that is already trusted. Raises what ``Session.run`` raises."""
-        hello = self._membership.hello(self._enforced.in_use)
-        watch = Watch(self._welcomed, self._heard, self._settled)
+        hello = self._membership.hello(self._enforced.in_use, self._older.get(address, PROTOCOL))
+        watch = Watch(self._welcomed, self._heard, self._settled, self._reports)
         session = Session(stream, hello, self._enforced, watch, self._refreshes)
         with trio.CancelScope() as self._until_renewal:
             ending = await session.run()
@@ -141,14 +146,27 @@ class Link:
             record(logging.INFO, "renewing", address=self.status.address)
             return Ending.RENEWAL
         if session.refusal is not None:
+            if self._speaks_less(session.refusal, hello.protocol, address):
+                return Ending.OLDER
             self._membership.refused(session.refusal)
             said = f"{session.refusal.code}: {session.refusal.message}"
             self._tell(state="refused", error=said)
             record(logging.ERROR, "refused", address=self.status.address, why=said)
         return ending
 
+    def _speaks_less(self, refusal: Refuse, spoken: int, address: str) -> bool:
+        """Was our protocol refused, and is there an older one to try? It is kept to at this address until control
+        has welcomed it: whoever answers the connection after that one may be newer."""
+        if refusal.code != "protocol" or spoken == OLDEST_PROTOCOL:
+            self._older.pop(address, None)
+            return False
+        self._older[address] = spoken - 1
+        record(logging.INFO, "older_protocol", address=address, protocol=spoken - 1, why=refusal.message)
+        return True
+
     async def _welcomed(self, welcome: Welcome) -> bytes:
         identity = await self._membership.welcomed(welcome)
+        self._older.pop(self.status.address, None)
         self._until_renewal.deadline = trio.current_time() + self._membership.seconds_to_renewal()
         self._live = True
         self._tell(state="connected", sidecar_id=identity.sidecar_id, error="")

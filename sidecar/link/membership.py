@@ -14,7 +14,7 @@ from random import Random
 
 from sidecar.contract.envelope import key_id
 from sidecar.contract.join import JoinToken
-from sidecar.contract.messages import Hello, InUse, Join, Refuse, Welcome
+from sidecar.contract.messages import PROTOCOL, Hello, InUse, Join, Refuse, Welcome
 from sidecar.contract.snapshot import CAPABILITIES
 from sidecar.contract.strict import ContractError
 
@@ -89,8 +89,8 @@ class Membership:
             raise ContractError("no_identity", "restore() comes first")
         return client_context(self.identity.ca, self.identity, self._state)
 
-    def hello(self, in_use: InUse | None) -> Hello:
-        """The first frame of the next connection."""
+    def hello(self, in_use: InUse | None, protocol: int = PROTOCOL) -> Hello:
+        """The first frame of the next connection, in which ``protocol`` is to be spoken."""
         settings, token = self._settings, self._join
         wanted = token is not None or self._now() >= self._renew_at
         # One key for all attempts: control can tell a join whose answer was lost from a second sidecar.
@@ -104,6 +104,7 @@ class Membership:
             csr=signing_request(self._new_key, settings.service) if self._new_key else None,
             in_use=in_use,
             key_id=None if self.identity is None else key_id(self.identity.signing_key),
+            protocol=protocol,
         )
 
     async def welcomed(self, welcome: Welcome) -> Identity:

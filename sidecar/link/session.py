@@ -1,9 +1,6 @@
 """One connection to control, from the hello to its end. Works on any trio stream; TLS is ``dial``'s affair.
 
-What is pushed is put in force by ``enforced``, then kept on disk, and only then acknowledged; what cannot be is refused
-with its reason, and what runs goes on. Beside the answers a sidecar says one thing of its own: that an issuer's keys
-want a look.
-"""
+What is pushed is put in force by ``enforced``, then kept on disk, and only then acknowledged; what cannot be x"""
 
 import contextlib
 import logging
@@ -16,7 +13,7 @@ import trio
 
 from sidecar.contract.messages import (
     MAX_FRAME_TO_SIDECAR,
-    PROTOCOL,
+    REPORT_SINCE,
     Ack,
     Hello,
     Increments,
@@ -25,6 +22,7 @@ from sidecar.contract.messages import (
     Push,
     Refresh,
     Refuse,
+    Report,
     Welcome,
     decode_to_sidecar,
     frame,
@@ -39,6 +37,7 @@ from .wire import FrameStream
 WELCOME_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
 MISSED_HEARTBEATS = 3
+REPORT_EVERY_S = 10.0
 TROUBLE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
 """What a stream can end with."""
 
@@ -50,18 +49,22 @@ class Ending(Enum):
     BROKEN = auto()  # it was live
     CLOSED = auto()  # by control
     REFUSED = auto()  # by control, in words
+    OLDER = auto()  # by control, which speaks an older protocol that we speak as well
     RENEWAL = auto()  # by us, to come back with a CSR
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told: of the welcome (may raise ContractError to end the session), of each frame, of each outcome."""
+    """Who is told: of the welcome (may raise ContractError to end the session), of each frame, of each outcome; and who
+    has something to tell."""
 
     welcomed: Callable[[Welcome], Awaitable[bytes]]
     """Takes the welcome in and gives the signing key to verify by."""
     heard: Callable[[], None]
     settled: Callable[[int, str], None]
     """Version and reason, "" for an ACK."""
+    reports: Callable[[], list[Report]] = list
+    """Takes what is to be told of the requests since it was last asked."""
 
 
 class Session:
@@ -94,6 +97,8 @@ class Session:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._quietly, self._tell_refreshes)
             nursery.start_soon(self._quietly, self._keep_and_acknowledge)
+            if self._hello.protocol >= REPORT_SINCE:
+                nursery.start_soon(self._quietly, self._tell_reports)
             try:
                 while await self._next():
                     pass
@@ -113,6 +118,12 @@ class Session:
                 await self._wire.send(frame(message), WRITE_TIMEOUT_S)
         finally:
             self._refreshes.disconnected()
+
+    async def _tell_reports(self) -> None:
+        while True:
+            await trio.sleep(REPORT_EVERY_S)
+            for report in self._watch.reports():
+                await self._wire.send(frame(report), WRITE_TIMEOUT_S)
 
     async def _keep_and_acknowledge(self) -> None:
         """What came while the disk was busy is written together."""
@@ -148,8 +159,9 @@ class Session:
         return self._state is not State.ENDED
 
     async def _welcome(self, welcome: Welcome) -> None:
-        if welcome.protocol != PROTOCOL:
-            raise ContractError("protocol", f"control answered in protocol {welcome.protocol}; this is {PROTOCOL}")
+        if welcome.protocol != self._hello.protocol:
+            asked = self._hello.protocol
+            raise ContractError("protocol", f"control answered in protocol {welcome.protocol}; the hello said {asked}")
         self._signing_key = await self._watch.welcomed(welcome)
         self._silence_s = MISSED_HEARTBEATS * welcome.heartbeat_s
 

@@ -1,20 +1,23 @@
-"""The one door through which the proxy tells what happened: to the access log, to metrics, and bugs to the log."""
+"""The one door through which the proxy tells what happened: to the access log, to metrics, to the tally that
+control is told of, and bugs to the log."""
 
 import logging
 
 from .accesslog import AccessLog
 from .metrics import Metrics
 from .record import Record
+from .tally import Tally
 
 _log = logging.getLogger("sidecar.proxy")
 
 
 class Observer:
-    """Give it no log or no metrics to do without them."""
+    """Give it no log, no metrics or no tally to do without them."""
 
-    def __init__(self, log: AccessLog | None = None, metrics: Metrics | None = None) -> None:
-        self._log = log
-        self._metrics = metrics
+    def __init__(
+        self, log: AccessLog | None = None, metrics: Metrics | None = None, tally: Tally | None = None
+    ) -> None:
+        self._log, self._metrics, self._tally = log, metrics, tally
         if log and metrics:
             metrics.gauge("sidegate_log_lines_dropped", "Access log lines lost", lambda: log.dropped)
 
@@ -24,6 +27,8 @@ class Observer:
             self._log.add(record)
         if self._metrics:
             self._metrics.finished(record)
+        if self._tally:
+            self._tally.finished(record)
 
     def bug(self, error: BaseException) -> None:
         """A handler failed as none should; its connection is gone, the others go on."""

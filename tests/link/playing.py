@@ -17,6 +17,7 @@ from sidecar.contract.messages import (
     Increments,
     Nack,
     Push,
+    Report,
     ToControl,
     ToSidecar,
     Welcome,
@@ -107,6 +108,7 @@ class Sidecar:
         self.core, self.now = core, NOW
         self.applied: list[tuple[int, str]] = []
         self.said: list[LinkStatus] = []
+        self.reports: list[Report] = []
         self.dialled: list[tuple[float, str]] = []
         self.snapshot: Snapshot | None = None
         self.compile: Callable[[Snapshot], None] = lambda _: None
@@ -120,6 +122,7 @@ class Sidecar:
             now=lambda: self.now,
             rng=Random(7),
             on_status=self.said.append,
+            reports=lambda: self.reports,
             dial=self._dial,
             blocking=in_place,
         )

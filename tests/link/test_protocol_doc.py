@@ -8,6 +8,7 @@ import pytest
 from control.distribution import Limits
 from control.distribution import conversation as control_role
 from control.distribution import refreshes as control_refreshes
+from control.distribution import reports as control_reports
 from control.distribution.registry import MAX_PER_SIDECAR
 from sidecar.contract import messages
 from sidecar.contract.envelope import Sealed
@@ -23,6 +24,7 @@ from sidecar.contract.messages import (
     Push,
     Refresh,
     Refuse,
+    Report,
     ToControl,
     ToSidecar,
     Welcome,
@@ -45,6 +47,7 @@ EXAMPLES: tuple[ToControl | ToSidecar, ...] = (
     Push(1, 1, SEALED, (SEALED,)),
     Increments(1, 2, (SEALED,)),
     Refresh("i"),
+    Report(1, 1, 0, 0, 1),
     Ping(1),
 )
 
@@ -98,6 +101,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"increments after a snapshot | {MAX_CHAIN}, or {MAX_CHAIN_BYTES // 1024} KiB",
         f"a request to refresh | one for an issuer in {sidecar_refreshes.EVERY_S:g} s",
         f"of one connection | {control_refreshes.MAX_PER_SESSION} in {control_refreshes.EVERY_S:g} s",
+        f"reports of one connection | {control_reports.MAX_PER_SESSION} in {control_reports.EVERY_S:g} s",
         f"a snapshot | {MAX_SNAPSHOT_BYTES // 1024**2} MiB",
         f"connecting (TCP or unix) | {CONNECT_TIMEOUT_S:g} s",
         f"TLS handshake, either end | {limits.handshake_timeout_s:g} s",
