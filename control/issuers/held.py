@@ -4,6 +4,7 @@ A provider that drops a key while tokens signed with it are still about would ha
 grace. One that an operator has revoked goes at once and is never taken again, whatever the provider publishes.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Collection, Sequence
@@ -30,9 +31,21 @@ class HeldKey:
 
 
 def thumbprint(jwk: Jwk) -> str:
-    """What the key is, whatever it is called: SHA-256 of its required members (RFC 7638)."""
+    """What the key is, whatever it is called: SHA-256 of its required members (RFC 7638), numbers without the zeros in
+    front that RFC 7518 section 2 does not allow and readers do."""
     required = {name: jwk[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk}
+    for name in required.keys() & {"e", "n"}:
+        required[name] = _shortest(required[name])
     return hashlib.sha256(json.dumps(required, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _shortest(number: str) -> str:
+    """Base64url of the same number. What is not base64url stays: it is no key that could count."""
+    try:
+        digits = base64.urlsafe_b64decode(number + "=" * (-len(number) % 4))
+    except ValueError:
+        return number
+    return base64.urlsafe_b64encode(digits.lstrip(b"\0")).rstrip(b"=").decode()
 
 
 def _identity(jwk: Jwk) -> tuple[str, str]:

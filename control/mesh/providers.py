@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from control.errors import Invalid, NotFound
@@ -71,7 +72,7 @@ class Providers:
 
         def write(session: Session) -> None:
             row = row_of(session, provider.source)
-            row.keys = _plain(self._merged(row, learned, now))
+            row.keys = _plain(self._merged(session, row, learned, now))
             row.jwks_url, row.etag = learned.known.jwks_url, learned.known.etag
             row.fetched_at = row.tried_at = int(now)
             row.due_at = schedule.after_success(now, learned.fresh_s, self._chance())
@@ -80,7 +81,7 @@ class Providers:
         with self._ledger.database.read() as session:
             row = session.get(ProviderRow, provider.source)
             before = () if row is None else held_in(row)
-            after = self._merged(row, learned, now)
+            after = self._merged(session, row, learned, now)
         self._write(provider.source, before, after, write)
 
     def failed(self, provider: Provider, why: str) -> None:
@@ -134,7 +135,8 @@ class Providers:
                 listener()
 
     def revoke(self, issuer: str, kid: str, actor: str) -> Version:
-        """A key of a provider that others may have: it never counts again, whatever the provider publishes."""
+        """A key of a provider that others may have: it never counts again, whatever the provider publishes, wherever
+        the policy comes to look for its keys, and of no other provider."""
         source = provider_of(self.named(issuer)).source
         with self._ledger.change("keys", actor, f"{issuer}: key {kid[:100]} revoked") as (session, version):
             row = row_of(session, source)
@@ -142,7 +144,8 @@ class Providers:
             if not leaked:
                 raise NotFound(f"the issuer {issuer[:100]!r} has no key {kid[:100]!r}")
             row.revoked = sorted({*row.revoked, *leaked})
-            row.keys = _plain([key for key in held_in(row) if thumbprint(key.jwk) not in leaked])
+            for other in session.scalars(select(ProviderRow)):
+                other.keys = _plain([key for key in held_in(other) if thumbprint(key.jwk) not in leaked])
             record(session, self._ledger.clock(), actor, "provider.key.revoke", kid[:200], issuer=issuer)
         return version
 
@@ -163,12 +166,13 @@ class Providers:
             own = self._issuer_url
             return [described(session, issuer, own, self._grace_s) for issuer in (policy.issuers if policy else ())]
 
-    def _merged(self, row: ProviderRow | None, learned: Learned, now: float) -> tuple[HeldKey, ...]:
+    def _merged(self, session: Session, row: ProviderRow | None, learned: Learned, now: float) -> tuple[HeldKey, ...]:
         held = () if row is None else held_in(row)
         published = learned.keys
         if published is None:
             published = tuple(key.jwk for key in held if key.gone_at is None)
-        return merge(held, published, now, self._grace_s, () if row is None else row.revoked)
+        revoked = {one for revoked in session.scalars(select(ProviderRow.revoked)) for one in revoked}
+        return merge(held, published, now, self._grace_s, revoked)
 
     def _write(
         self, source: str, before: Sequence[HeldKey], after: Sequence[HeldKey], write: Callable[[Session], None]

@@ -124,9 +124,9 @@ def carry_over(session: Session, before: Policy, after: Policy, version: int, no
     """An issuer that comes back under another name issues the same tokens: what was revoked of it stays so. The entries
     stay under the old name as well, for whoever still has the policy before."""
     for old, new in _renamed(before, after):
-        for e in in_force(session, now):
-            if e.issuer == old:
-                add(session, *as_contract([replace(e, issuer=new)]), version, now)
+        of_old = [replace(entry, issuer=new) for entry in in_force(session, now) if entry.issuer == old]
+        for entry in as_contract(of_old):
+            add(session, entry, version, now)
 
 
 def _renamed(before: Policy, after: Policy) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """The keys that count as a provider rotates, and when control looks again."""
 
+import base64
+
 from control.issuers import schedule
 from control.issuers.held import HeldKey, merge, still_held, thumbprint
 from sidecar.contract.snapshot import Jwk
@@ -10,6 +12,14 @@ A, B, C = ({"kty": "EC", "crv": "P-256", "x": name, "y": name, "kid": name} for 
 def kids(held: tuple[HeldKey, ...]) -> list[tuple[str, int | None]]:
     """Name and absence."""
     return [(key.kid, key.gone_at) for key in held]
+
+
+def test_one_number_has_one_thumbprint() -> None:
+    """A key that comes back with a zero in front is the key that was revoked."""
+    number, padded = (base64.urlsafe_b64encode(data).decode().rstrip("=") for data in (b"\1\0\1", b"\0\1\0\1"))
+    plain = {"kty": "RSA", "n": number, "e": number}
+    assert thumbprint(plain) == thumbprint({"kty": "RSA", "n": padded, "e": padded, "kid": "other"})
+    assert thumbprint(plain) != thumbprint({"kty": "RSA", "n": "AQAC", "e": number})
 
 
 def test_a_key_that_vanished_stays_for_the_grace() -> None:

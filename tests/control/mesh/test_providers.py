@@ -182,6 +182,21 @@ def test_a_revoked_key_never_counts_again(rig: Rig) -> None:
     assert rig.mesh.audit()[1].action == "provider.key.revoke"
 
 
+def test_a_revoked_key_counts_nowhere(rig: Rig) -> None:
+    """Not if the policy looks for the provider's keys in another place, nor if another provider publishes it, nor in
+    another spelling."""
+    rig.learn("first", "second")
+    rig.mesh.providers.learned(OTHER, Learned(tuple(rig.provider.jwks()["keys"]), Known()))
+    assert len(rig.issuer("stock", "other").keys) == 2
+    rig.mesh.providers.revoke("partner", "first", "ann")
+    assert [key["kid"] for key in rig.issuer("stock", "other").keys] == ["second"]
+    place = "https://issuer.test/moved"
+    rig.mesh.push(POLICY.replace("[ES256]}", f"[ES256], jwks: {{url: {place}}}}}", 1), {}, {}, "ann")
+    moved = Named("https://issuer.test/", place)
+    rig.mesh.providers.learned(moved, Learned(tuple(rig.provider.jwks()["keys"]), Known(place)))
+    assert rig.kids() == ["second"]
+
+
 def test_keys_that_a_push_waited_for_are_in_it(rig: Rig) -> None:
     """What is learned of a provider that no policy names yet is kept without a version."""
     policy = POLICY.replace("issuer.test", "new.test")
