@@ -4,14 +4,18 @@ A first connection proves itself by a join token and asks for a certificate. Eve
 certificate that TLS has verified the possession of; with a CSR in its hello it is given the next one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import trio
 from cryptography import x509
 
 from control.errors import Denied
 from sidecar.contract.messages import OLDEST_PROTOCOL, PROTOCOL, Hello, Join
 
-from .core import Core, KnownSidecar
+from .batches import Batches
+from .core import Core, Issued, KnownSidecar
+from .threads import Threads
 
 MAX_NAME_CHARS = 200
 MAX_CAPABILITIES = 64
@@ -26,21 +30,48 @@ class Admitted:
     not_after: float
 
 
-def admit(core: Core, hello: Hello, presented: bytes | None, address: str) -> Admitted:
-    """Blocking. ``presented`` is the verified client certificate in DER, or None."""
-    _check_form(hello)
-    if hello.join is not None:
-        if hello.csr is None:
-            raise Denied("a join needs a certificate request", "bad_csr")
-        issued = core.enrol(hello.join, hello.service, hello.instance, hello.csr, address)
-        return Admitted(issued.sidecar, issued.certificate, _not_after(issued.certificate))
-    if presented is None:
-        raise Denied("show a certificate, or join with a join token", "unauthenticated")
-    sidecar = core.authenticate(presented, hello.service, renewing=hello.csr is not None)
-    if hello.csr is not None:
-        issued = core.renew(sidecar.id, hello.csr)
-        return Admitted(issued.sidecar, issued.certificate, _not_after(issued.certificate))
-    return Admitted(sidecar, None, _not_after(presented))
+class Admission:
+    """``admit`` whoever said hello; ``run`` looks up many at once."""
+
+    def __init__(self, core: Core, threads: Threads) -> None:
+        self._core, self._threads = core, threads
+        self._known = Batches[tuple[bytes, str, bool], KnownSidecar](core.authenticate, threads)
+        self._welcome = Batches[str, bool](self._which_are_welcome, threads)
+
+    async def run(self) -> None:
+        """For ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._known.run)
+            nursery.start_soon(self._welcome.run)
+
+    async def admit(self, hello: Hello, presented: bytes | None, address: str) -> Admitted:
+        """``presented`` is the verified client certificate in DER, or None. Denied."""
+        _check_form(hello)
+        if hello.join is not None:
+            if hello.csr is None:
+                raise Denied("a join needs a certificate request", "bad_csr")
+            return _issued(await self._threads.run(self._enrol, hello.join, hello.csr, hello, address))
+        if presented is None:
+            raise Denied("show a certificate, or join with a join token", "unauthenticated")
+        sidecar = await self._known.ask((presented, hello.service, hello.csr is not None))
+        if hello.csr is not None:
+            return _issued(await self._threads.run(self._core.renew, sidecar.id, hello.csr))
+        return Admitted(sidecar, None, _not_after(presented))
+
+    async def is_welcome(self, sidecar_id: str) -> bool:
+        """May it, which was admitted, be connected still?"""
+        return await self._welcome.ask(sidecar_id)
+
+    def _enrol(self, join: Join, csr: bytes, hello: Hello, address: str) -> Issued:
+        return self._core.enrol(join, hello.service, hello.instance, csr, address)
+
+    def _which_are_welcome(self, sidecar_ids: Sequence[str]) -> list[bool]:
+        found = frozenset(self._core.admitted(sidecar_ids))
+        return [one in found for one in sidecar_ids]
+
+
+def _issued(issued: Issued) -> Admitted:
+    return Admitted(issued.sidecar, issued.certificate, _not_after(issued.certificate))
 
 
 def _check_form(hello: Hello) -> None:

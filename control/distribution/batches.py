@@ -1,41 +1,48 @@
-"""One question to the store for everyone who asks it at the same time. When a whole fleet comes back, asking for each
-would cost more than all the rest."""
+"""One look-up for everyone who asks at the same time. When a whole fleet comes back, a thread and a transaction for
+each would cost more than all the rest."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import trio
 
+from control.errors import Denied
+
 from .threads import Threads
 
-MOST = 512
+MOST = 256
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 
 
 @dataclass(eq=False)
-class _Asking:
-    name: str
+class _Asking(Generic[Question, Answer]):
+    question: Question
     settled: trio.Event = field(default_factory=trio.Event)
-    answer: bool = False
+    answers: list[Answer] = field(default_factory=list)
     error: Exception | None = None
 
 
-class Batches:
-    """``which`` of some names are so? Blocking, called in a worker thread for up to ``MOST`` at once."""
+class Batches(Generic[Question, Answer]):
+    """``look_up`` blocks and is called in a worker thread, for up to ``MOST`` questions at once; what it raises
+    everyone hears who asked, a ``Denied`` that it returns whose it is."""
 
-    def __init__(self, which: Callable[[Sequence[str]], Collection[str]], threads: Threads) -> None:
-        self._which, self._threads = which, threads
-        self._waiting: list[_Asking] = []
+    def __init__(self, look_up: Callable[[Sequence[Question]], Sequence[Answer | Denied]], threads: Threads) -> None:
+        self._look_up, self._threads = look_up, threads
+        self._waiting: list[_Asking[Question, Answer]] = []
         self._news = trio.Event()
 
-    async def ask(self, name: str) -> bool:
-        """Is it so? Raises what ``which`` raised. The question is put after this call began."""
-        asking = _Asking(name)
+    async def ask(self, question: Question) -> Answer:
+        """The answer, looked up after this was called; Denied."""
+        asking = _Asking[Question, Answer](question)
         self._waiting.append(asking)
         self._news.set()
         await asking.settled.wait()
         if asking.error is not None:
             raise asking.error
-        return asking.answer
+        return asking.answers[0]
 
     async def run(self) -> None:
         """For ever."""
@@ -46,15 +53,17 @@ class Batches:
                 self._news = trio.Event()
             await self._answer(asked)
 
-    async def _answer(self, asked: list[_Asking]) -> None:
-        names = list({one.name for one in asked})
+    async def _answer(self, asked: list[_Asking[Question, Answer]]) -> None:
         try:
-            found = frozenset(await self._threads.run(self._which, names))
-        except Exception as error:  # each who asked hears of it
+            found = await self._threads.run(self._look_up, [one.question for one in asked])
+        except Exception as error:  # the store's, for instance: each who asked hears of it
             for one in asked:
                 one.error = error
         else:
-            for one in asked:
-                one.answer = one.name in found
+            for one, answer in zip(asked, found, strict=True):
+                if isinstance(answer, Denied):
+                    one.error = answer
+                else:
+                    one.answers.append(answer)
         for one in asked:
             one.settled.set()

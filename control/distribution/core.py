@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
+from control.errors import Denied
 from sidecar.contract.envelope import Sealed
 from sidecar.contract.increment import Chain
 from sidecar.contract.messages import Join
@@ -53,8 +54,9 @@ class Core(Protocol):
         """A new sidecar, or Denied."""
         ...
 
-    def authenticate(self, certificate_der: bytes, service: str, *, renewing: bool = False) -> KnownSidecar:
-        """Whose certificate this is, or Denied. If ``renewing``, one that expired of late is good enough."""
+    def authenticate(self, presented: Sequence[tuple[bytes, str, bool]]) -> Sequence[KnownSidecar | Denied]:
+        """Whose certificates (DER) these are; with each the service that it is shown for, and is it to be renewed? Then
+        one that expired of late is good enough."""
         ...
 
     def renew(self, sidecar_id: str, csr: bytes) -> Issued:

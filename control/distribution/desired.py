@@ -12,10 +12,8 @@ from typing import TypeVarTuple
 
 import trio
 
-from control.errors import Denied
 from sidecar.contract.envelope import Sealed
 
-from .batches import Batches
 from .core import Core
 from .journal import record
 from .registry import Registry
@@ -33,7 +31,6 @@ class Orders:
 
     def __init__(self, core: Core, registry: Registry, rollouts: Rollouts, threads: Threads) -> None:
         self._core, self._registry, self._rollouts, self._threads = core, registry, rollouts, threads
-        self._admitted = Batches(core.admitted, threads)
         self._known: dict[str, Target] = {}
         self._newest = 0
         self._news = trio.Event()
@@ -44,19 +41,14 @@ class Orders:
         unsubscribe = self._core.subscribe(lambda version: token.run_sync_soon(self.announce, version))
         task_status.started()
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._admitted.run)
-                await self._hand_on()
+            while True:
+                await self._news.wait()
+                self._news = trio.Event()
+                if not await self._refresh(self._newest):
+                    await trio.sleep(RETRY_S)
+                    self._news.set()
         finally:
             unsubscribe()
-
-    async def _hand_on(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news = trio.Event()
-            if not await self._refresh(self._newest):
-                await trio.sleep(RETRY_S)
-                self._news.set()
 
     def announce(self, version: int) -> None:
         """There is news, ``version`` or newer."""
@@ -65,9 +57,7 @@ class Orders:
         self._news.set()
 
     async def greet(self, session: Session) -> None:
-        """The first order of a session that is in the registry by now; Denied if it was revoked meanwhile."""
-        if not await self._admitted.ask(session.sidecar_id):
-            raise Denied("this sidecar was taken out of the mesh", "revoked")
+        """The first order of a session that is in the registry by now."""
         # Whatever comes after what is known here, ``_refresh`` brings to everyone who is in the registry.
         desired = self._known.get(session.service) or await self._look_up(session.service, {})
         session.greeted = True

@@ -19,7 +19,7 @@ from control.errors import Denied
 from sidecar.contract.messages import MAX_FRAME_TO_CONTROL, Hello, Refuse, Welcome, frame
 from sidecar.contract.strict import ContractError
 
-from .admission import Admitted, admit
+from .admission import Admission, Admitted
 from .conversation import Conversation
 from .core import Core
 from .fleet import Fleet
@@ -42,6 +42,7 @@ class Limits:
     """Every bound of the push server."""
 
     connections: int = 20_000
+    waiting: int = 4096
     unauthenticated: int = 256
     fair_s: float = 2.0
     handshake_timeout_s: float = 10.0
@@ -67,7 +68,9 @@ class PushServer(Fleet):
     ) -> None:
         self._limits, self._now = limits or Limits(), now
         super().__init__(core, threads or Threads(self._limits.core_threads), now)
-        self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.fair_s)
+        self._admission = Admission(core, self._threads)
+        self._lobby = WaitingRoom(self._limits.waiting, 0, self._limits.fair_s)
+        self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.waiting, self._limits.fair_s)
         self._open = 0
         self._turned_away, self._say_so_from = 0, -math.inf
 
@@ -86,6 +89,7 @@ class PushServer(Fleet):
     async def distribute(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hand on what changes; ``serve`` without the listening."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._admission.run)
             nursery.start_soon(self._refreshes.run)
             nursery.start_soon(self._sightings.run)
             await nursery.start(self._orders.run)
@@ -103,9 +107,22 @@ class PushServer(Fleet):
 
         streams: list[trio.abc.AsyncResource] = [raw]
         try:
-            await self.connection(tls, address)
+            if await self._speaks(raw, address):
+                await self.connection(tls, address)
         finally:
             await trio.aclose_forcefully(streams[-1])
+
+    async def _speaks(self, raw: trio.SocketStream, address: str) -> bool:
+        """TLS begins with the client's hello (RFC 8446 section 4.1.2). Who has not begun takes nobody's seat."""
+        spoke = False
+        async with self._lobby.wait() as place:
+            if place is None:
+                self._turn_away(address, "too many silent connections")
+                return False
+            with trio.move_on_after(self._limits.handshake_timeout_s):
+                await trio.lowlevel.wait_readable(raw.socket)
+                spoke = True
+        return spoke
 
     async def connection(self, opening: Opening, address: str) -> None:
         """One connection from its first byte to its last. Never raises: what goes wrong concerns nobody else."""
@@ -124,7 +141,7 @@ class PushServer(Fleet):
 
     async def _converse(self, opening: Opening, address: str) -> None:
         entered: tuple[Session, Admitted, FrameStream, Conversation] | None = None
-        with self._waiting.wait() as seat:
+        async with self._waiting.wait() as seat:
             if seat is None:
                 self._turn_away(address, "too many unauthenticated connections")
                 return
@@ -158,7 +175,7 @@ class PushServer(Fleet):
             if not isinstance(hello, Hello):
                 return None
             seat.has_spoken()
-            admitted = await self._threads.run(admit, self._core, hello, presented, address)
+            admitted = await self._admission.admit(hello, presented, address)
             session = begin(admitted.sidecar.id, hello, address, self._now())
             if not self._registry.add(session):
                 raise Denied("this sidecar is connected too many times", "too_many")
@@ -191,6 +208,8 @@ class PushServer(Fleet):
                 async def orders() -> None:
                     await wire.send(frame(welcome), pace.write_timeout_s)
                     record(logging.INFO, "connected", **_named(session), version=session.version)
+                    if not await self._admission.is_welcome(session.sidecar_id):
+                        raise Denied("this sidecar was taken out of the mesh", "revoked")
                     await self._orders.greet(session)
                     await session.send(wire, talk, pace)
 

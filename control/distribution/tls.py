@@ -22,6 +22,7 @@ class TlsStream(trio.abc.Stream):
         plain = socket.socket(fileno=raw.socket.detach())
         plain.setblocking(False)
         try:
+            plain.getpeername()  # or ssl finds out that nobody is there, and forgets to close what it took over
             self._tls = context.wrap_socket(
                 plain, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
             )

@@ -7,6 +7,8 @@ import trio
 from sidecar.contract.framing import FrameBuffer
 from sidecar.contract.strict import ContractError
 
+from .tls import TlsStream
+
 CHUNK = 16 * 1024
 
 
@@ -15,6 +17,7 @@ class FrameStream:
 
     def __init__(self, stream: trio.abc.Stream, max_body: int) -> None:
         self._stream = stream
+        self._tls = stream if isinstance(stream, TlsStream) else None
         self._buffer = FrameBuffer(max_body)
         self._ready: deque[bytes] = deque()
 
@@ -34,3 +37,13 @@ class FrameStream:
         """All of ``frame``, or TooSlowError; after that the stream is of no more use."""
         with trio.fail_after(timeout_s):
             await self._stream.send_all(frame)
+
+    def send_nowait(self, frame: bytes) -> bool:
+        """As much of ``frame`` as can go at once. False if that was not all: then ``flush`` first."""
+        return self._tls is not None and self._tls.send_nowait(frame)
+
+    async def flush(self, timeout_s: float) -> None:
+        """What ``send_nowait`` left, or TooSlowError."""
+        if self._tls is not None:
+            with trio.fail_after(timeout_s):
+                await self._tls.flush()

@@ -89,21 +89,18 @@ class Enrolment:
             record(session, now, f"join_token:{token.id}", "sidecar.join", service, id=row.id, instance=row.instance)
             return enrolled
 
-    def authenticate(self, certificate_der: bytes, service: str, *, renewing: bool = False) -> Sidecar:
-        """Whose certificate this is, possession of its key being proven by TLS. Denied ``unknown_certificate``,
-        ``wrong_service``, ``revoked``, or ``expired``: unless ``renewing``, and then too after a month."""
-        now = self._clock()
-        certificate = self._ours(certificate_der)
+    def authenticate(self, presented: Sequence[tuple[bytes, str, bool]]) -> list[Sidecar | Denied]:
+        """Whose certificates (DER) these are, possession of their keys being proven by TLS; with each the service that
+        it is shown for, and is it to be renewed? Denied ``unknown_certificate``, ``wrong_service``, ``revoked``, or
+        ``expired``: unless it is to be renewed, and then too after a month."""
+        now, certificates = self._clock(), [self._read(certificate) for certificate, _, _ in presented]
+        ids = {sidecar_id_of(one) for one in certificates if isinstance(one, x509.Certificate)}
         with self._database.read() as session:
-            row = session.get(SidecarRow, sidecar_id_of(certificate))
-            if row is None:
-                raise Denied("no sidecar bears this certificate", "unknown_certificate")
-            if row.revoked:
-                raise Denied("this sidecar was taken out of the mesh", "revoked")
-            if row.service != service:
-                raise Denied(f"this sidecar belongs to {row.service}", "wrong_service")
-            _check_dates(certificate, now, renewing)
-            return _sidecar(row)
+            rows = {row.id: row for row in session.scalars(select(SidecarRow).where(SidecarRow.id.in_(ids)))}
+            return [
+                found if isinstance(found, Denied) else _judged(rows.get(sidecar_id_of(found)), found, asked, now)
+                for asked, found in zip(presented, certificates, strict=True)
+            ]
 
     def renew(self, sidecar_id: str, csr: bytes) -> Enrolled:
         """A new certificate for a sidecar that ``authenticate`` has let in; Denied ``revoked`` or ``bad_csr``."""
@@ -141,13 +138,13 @@ class Enrolment:
         with self._database.read() as session:
             return frozenset(session.scalars(wanted))
 
-    def _ours(self, certificate_der: bytes) -> x509.Certificate:
+    def _read(self, certificate_der: bytes) -> x509.Certificate | Denied:
         try:
             certificate = x509.load_der_x509_certificate(certificate_der)
-        except (ValueError, x509.InvalidVersion) as error:
-            raise Denied("the certificate cannot be read", "unknown_certificate") from error
+        except (ValueError, x509.InvalidVersion):
+            return Denied("the certificate cannot be read", "unknown_certificate")
         if not self._authority.is_ours(certificate):
-            raise Denied("the certificate is of another mesh", "unknown_certificate")
+            return Denied("the certificate is of another mesh", "unknown_certificate")
         return certificate
 
     def _certify(self, row: SidecarRow, csr: bytes, now: float) -> Enrolled:
@@ -167,14 +164,24 @@ def _joined_before(session: Session, joined_by: str) -> SidecarRow | None:
     return session.scalars(select(SidecarRow).where(wanted).limit(1)).first()
 
 
-def _check_dates(certificate: x509.Certificate, now: float, renewing: bool) -> None:
+def _judged(
+    row: SidecarRow | None, certificate: x509.Certificate, asked: tuple[bytes, str, bool], now: float
+) -> Sidecar | Denied:
+    _, service, renewing = asked
+    if row is None:
+        return Denied("no sidecar bears this certificate", "unknown_certificate")
+    if row.revoked:
+        return Denied("this sidecar was taken out of the mesh", "revoked")
+    if row.service != service:
+        return Denied(f"this sidecar belongs to {row.service}", "wrong_service")
     if dt.datetime.fromtimestamp(now, dt.UTC) < certificate.not_valid_before_utc:
-        raise Denied("the certificate is not valid yet: control's clock has gone back", "expired")
+        return Denied("the certificate is not valid yet: control's clock has gone back", "expired")
     late = now - expires_at(certificate)
     if late > RENEWAL_GRACE_S:
-        raise Denied("the certificate expired over a month ago: join again", "expired")
+        return Denied("the certificate expired over a month ago: join again", "expired")
     if late > 0 and not renewing:
-        raise Denied("the certificate has expired: ask for a new one", "expired")
+        return Denied("the certificate has expired: ask for a new one", "expired")
+    return _sidecar(row)
 
 
 def _sidecar(row: SidecarRow) -> Sidecar:

@@ -137,9 +137,9 @@ class MemoryControl:
             raise Denied("not the test mesh's join token", "bad_join_token")
         return self._issue(Member(secrets.token_hex(8), service, instance, address), csr)
 
-    def authenticate(self, *_: object, **__: object) -> Member:
+    def authenticate(self, presented: Sequence[tuple[bytes, str, bool]]) -> list[Member | Denied]:
         """Nobody comes back by certificate: memory streams have no TLS, and do not break."""
-        raise Denied("the test mesh knows no certificates", "unknown_certificate")
+        return [Denied("the test mesh knows no certificates", "unknown_certificate") for _ in presented]
 
     def renew(self, sidecar_id: str, csr: bytes) -> Issued:
         """A fresh certificate."""

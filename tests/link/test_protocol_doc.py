@@ -109,6 +109,8 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"heartbeat | {limits.pace.heartbeat_s} s",
         f"one write | {limits.pace.write_timeout_s:g} s",
         f"pushes without an answer | {control_role.MAX_UNANSWERED}",
+        f"have not sent a byte | {limits.waiting}; when full, one that kept silent for {limits.fair_s:g} s",
+        f"in line for these, in the order of their first byte | {limits.waiting}",
         f"without a hello yet | {limits.unauthenticated}; when full, one that kept silent for {limits.fair_s:g} s",
         f"connections in all | {limits.connections:,}",
         f"connections of one sidecar | {MAX_PER_SIDECAR}",

@@ -127,18 +127,21 @@ class MemoryCore:
         self.rows[row.id] = row
         return Enrolled(row, self._sign(csr, row))
 
-    def authenticate(self, certificate_der: bytes, service: str, *, renewing: bool = False) -> Row:
-        """By the certificate's common name."""
+    def authenticate(self, presented: Sequence[tuple[bytes, str, bool]]) -> list[Row | Denied]:
+        """By the certificates' common names."""
+        return [self._known(*one) for one in presented]
+
+    def _known(self, certificate_der: bytes, service: str, renewing: bool) -> Row | Denied:
         certificate = x509.load_der_x509_certificate(certificate_der)
         row = self.rows.get(str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value))
         if row is None:
-            raise Denied("not known", "unknown_certificate")
+            return Denied("not known", "unknown_certificate")
         if row.revoked:
-            raise Denied("taken out", "revoked")
+            return Denied("taken out", "revoked")
         if row.service != service:
-            raise Denied("another service's", "wrong_service")
+            return Denied("another service's", "wrong_service")
         if certificate.not_valid_after_utc.timestamp() < self.clock and not renewing:
-            raise Denied("has expired", "expired")
+            return Denied("has expired", "expired")
         return row
 
     def renew(self, sidecar_id: str, csr: bytes) -> Enrolled:

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from control.distribution import PushServer
-from control.distribution.core import Core
+from control.distribution.core import Core, KnownSidecar
 from control.errors import Denied
 from control.mesh import open_mesh
 from sidecar.contract.envelope import open_sealed
@@ -114,15 +114,36 @@ def denied(call: Callable[[], object]) -> str:
     return caught.value.code
 
 
+def known(core: Core, certificate: bytes, service: str, *, renewing: bool = False) -> KnownSidecar:
+    """Whose certificate it is; Denied."""
+    (found,) = core.authenticate([(certificate, service, renewing)])
+    if isinstance(found, Denied):
+        raise found
+    return found
+
+
+def test_many_are_known_at_once(subject: Subject) -> None:
+    """Each by its own certificate, and who is not keeps nobody out."""
+    core = subject.core
+    first, second = (core.enrol(proof(subject), "orders", name, csr(), "a:1") for name in ("one", "two"))
+    asked = [(first.certificate, "orders"), (first.certificate, "stock"), (second.certificate, "orders")]
+    found = core.authenticate([(*one, False) for one in asked])
+    assert [one.code if isinstance(one, Denied) else one.id for one in found] == [
+        first.sidecar.id,
+        "wrong_service",
+        second.sidecar.id,
+    ]
+
+
 def test_joining_and_being_known(subject: Subject) -> None:
     """The certificate names the sidecar, and is known again for its service alone."""
     core = subject.core
     issued = core.enrol(proof(subject), "orders", "orders-1", csr(), "a:1")
     certificate = x509.load_der_x509_certificate(issued.certificate)
     assert certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == issued.sidecar.id
-    assert core.authenticate(issued.certificate, "orders").id == issued.sidecar.id
-    assert denied(lambda: core.authenticate(issued.certificate, "stock")) == "wrong_service"
-    assert [known.id for known in core.sidecars()] == [issued.sidecar.id]
+    assert known(core, issued.certificate, "orders").id == issued.sidecar.id
+    assert denied(lambda: known(core, issued.certificate, "stock")) == "wrong_service"
+    assert [one.id for one in core.sidecars()] == [issued.sidecar.id]
     assert set(core.admitted([issued.sidecar.id, "somebody"])) == {issued.sidecar.id}
 
 
@@ -138,12 +159,12 @@ def test_an_expired_certificate_is_good_for_renewal_alone(subject: Subject) -> N
     core = subject.core
     issued = core.enrol(proof(subject), "orders", "i", csr(), "a:1")
     renewed = core.renew(issued.sidecar.id, csr())
-    assert core.authenticate(issued.certificate, "orders").id == renewed.sidecar.id
+    assert known(core, issued.certificate, "orders").id == renewed.sidecar.id
     subject.later(8 * DAY)
-    assert denied(lambda: core.authenticate(issued.certificate, "orders")) == "expired"
-    assert core.authenticate(issued.certificate, "orders", renewing=True).id == issued.sidecar.id
+    assert denied(lambda: known(core, issued.certificate, "orders")) == "expired"
+    assert known(core, issued.certificate, "orders", renewing=True).id == issued.sidecar.id
     fresh = core.renew(issued.sidecar.id, csr())
-    assert core.authenticate(fresh.certificate, "orders").id == issued.sidecar.id
+    assert known(core, fresh.certificate, "orders").id == issued.sidecar.id
 
 
 def test_a_revoked_sidecar_is_out_and_listeners_hear_of_it(subject: Subject) -> None:
@@ -153,9 +174,9 @@ def test_a_revoked_sidecar_is_out_and_listeners_hear_of_it(subject: Subject) -> 
     core.subscribe(heard.append)
     subject.revoke(issued.sidecar.id)
     assert len(heard) == 1
-    assert denied(lambda: core.authenticate(issued.certificate, "orders")) == "revoked"
+    assert denied(lambda: known(core, issued.certificate, "orders")) == "revoked"
     assert not core.admitted([issued.sidecar.id])
-    assert [known.revoked for known in core.sidecars()] == [True]
+    assert [one.revoked for one in core.sidecars()] == [True]
 
 
 def test_a_change_is_told_after_it_can_be_read(subject: Subject) -> None:

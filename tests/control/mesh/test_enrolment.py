@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from control.errors import ControlError, Denied, Invalid, NotFound
-from control.mesh import Enrolled, Mesh, open_mesh
+from control.mesh import Enrolled, Mesh, Sidecar, open_mesh
 from sidecar.contract.join import parse_join_token
 from sidecar.contract.messages import Join
 
@@ -57,6 +57,14 @@ def refused(error: pytest.ExceptionInfo[ControlError]) -> str:
     return error.value.code
 
 
+def known(mesh: Mesh, certificate: bytes, service: str, *, renewing: bool = False) -> Sidecar:
+    """Whose certificate it is; Denied."""
+    (found,) = mesh.authenticate([(certificate, service, renewing)])
+    if isinstance(found, Denied):
+        raise found
+    return found
+
+
 def test_a_sidecar_joins_and_is_known_again(rig: Rig) -> None:
     """Its certificate names its service in the mesh's trust domain, and who it is is in the store."""
     rig.mesh.push(POLICY, {}, {}, "ann")
@@ -65,10 +73,10 @@ def test_a_sidecar_joins_and_is_known_again(rig: Rig) -> None:
     uri = names.get_extension_for_class(x509.SubjectAlternativeName).value
     assert list(uri) == [x509.UniformResourceIdentifier("spiffe://shop.test/orders")]
     rig.now += 60
-    known = rig.mesh.authenticate(enrolled.certificate, "orders")
-    assert (known.id, known.instance) == (enrolled.sidecar.id, "orders-1")
-    assert rig.mesh.sidecars() == [known]
-    assert rig.mesh.admitted([known.id, "somebody"]) == {known.id}
+    found = known(rig.mesh, enrolled.certificate, "orders")
+    assert (found.id, found.instance) == (enrolled.sidecar.id, "orders-1")
+    assert rig.mesh.sidecars() == [found]
+    assert rig.mesh.admitted([found.id, "somebody"]) == {found.id}
 
 
 def test_a_sidecar_may_join_before_there_is_a_policy(rig: Rig) -> None:
@@ -93,7 +101,7 @@ def test_a_join_whose_answer_was_lost_counts_once(rig: Rig) -> None:
     first = rig.mesh.enrol(join, "orders", "orders-1", request, "127.0.0.1:4000")
     again = rig.mesh.enrol(join, "orders", "orders-1", request, "127.0.0.1:4001")
     assert again.sidecar.id == first.sidecar.id
-    assert rig.mesh.authenticate(again.certificate, "orders").id == first.sidecar.id
+    assert known(rig.mesh, again.certificate, "orders").id == first.sidecar.id
     assert [(t.uses_left, t.revoked) for t in rig.mesh.join_tokens()] == [(0, False)]
     assert len(rig.mesh.sidecars()) == 1
     with pytest.raises(Denied):
@@ -161,14 +169,14 @@ def test_a_certificate_of_another_mesh_is_unknown(rig: Rig, tmp_path: Path) -> N
     other.mesh.close()
     for certificate in (theirs, b"", b"nonsense"):
         with pytest.raises(Denied) as error:
-            rig.mesh.authenticate(certificate, "orders")
+            known(rig.mesh, certificate, "orders")
         assert refused(error) == "unknown_certificate"
 
 
 def test_a_sidecar_speaks_for_its_own_service(rig: Rig) -> None:
     """Whatever its hello says."""
     with pytest.raises(Denied) as error:
-        rig.mesh.authenticate(rig.join().certificate, "stock")
+        known(rig.mesh, rig.join().certificate, "stock")
     assert refused(error) == "wrong_service"
 
 
@@ -180,7 +188,7 @@ def test_a_sidecar_that_was_taken_out_stays_out(rig: Rig) -> None:
     assert heard == [0]
     assert not rig.mesh.admitted([enrolled.sidecar.id])
     with pytest.raises(Denied) as error:
-        rig.mesh.authenticate(enrolled.certificate, "orders")
+        known(rig.mesh, enrolled.certificate, "orders")
     assert refused(error) == "revoked"
     with pytest.raises(Denied) as error:
         rig.mesh.renew(enrolled.sidecar.id, csr())
@@ -196,7 +204,7 @@ def test_renewal_gives_a_new_certificate_to_the_same_sidecar(rig: Rig) -> None:
     assert second.sidecar.serial != first.sidecar.serial
     assert second.sidecar.not_after == int(rig.now) + 7 * DAY
     for certificate in (first.certificate, second.certificate):
-        assert rig.mesh.authenticate(certificate, "orders").id == first.sidecar.id
+        assert known(rig.mesh, certificate, "orders").id == first.sidecar.id
 
 
 def test_an_expired_certificate_is_good_for_renewal_for_a_month(rig: Rig) -> None:
@@ -204,12 +212,12 @@ def test_an_expired_certificate_is_good_for_renewal_for_a_month(rig: Rig) -> Non
     enrolled = rig.join()
     rig.now += 8 * DAY
     with pytest.raises(Denied) as error:
-        rig.mesh.authenticate(enrolled.certificate, "orders")
+        known(rig.mesh, enrolled.certificate, "orders")
     assert refused(error) == "expired"
-    assert rig.mesh.authenticate(enrolled.certificate, "orders", renewing=True).id == enrolled.sidecar.id
+    assert known(rig.mesh, enrolled.certificate, "orders", renewing=True).id == enrolled.sidecar.id
     rig.now += 30 * DAY
     with pytest.raises(Denied) as error:
-        rig.mesh.authenticate(enrolled.certificate, "orders", renewing=True)
+        known(rig.mesh, enrolled.certificate, "orders", renewing=True)
     assert refused(error) == "expired"
 
 
