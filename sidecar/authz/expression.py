@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sidecar.contract.names import plain
+
 from .effort import MAX_EFFORT, effort, pattern_in
 
 MAX_CHARS = 2048
@@ -45,6 +47,14 @@ class Hidden:
 
     headers: frozenset[str] = frozenset()
     query: frozenset[str] = frozenset()
+
+    def header(self, name: str) -> bool:
+        """May a header of this name, in any spelling, hold a credential?"""
+        return any(_plain(name) == _plain(hidden) for hidden in SECRET_HEADERS | self.headers)
+
+
+def _plain(name: str) -> bytes:
+    return plain(name.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(slots=True)
@@ -209,7 +219,7 @@ class _Reader:
             yield self._at(at)
 
     def _field(self, key: str, member: str) -> None:
-        if key in (SECRET_HEADERS | self._hidden.headers if member == "headers" else self._hidden.query):
+        if self._hidden.header(key) if member == "headers" else key in self._hidden.query:
             raise ValueError(f"request.{member}[{key!r}] may hold a credential, which conditions do not see")
         if member == "headers" and key != key.lower():
             raise ValueError(f"request.headers[{key!r}]: names of headers are in lower case")

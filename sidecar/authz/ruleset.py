@@ -14,7 +14,7 @@ from .buckets import Buckets
 from .callers import Workloads
 from .condition import Condition
 from .deny import DenyList
-from .expression import SECRET_HEADERS, Hidden
+from .expression import Hidden
 from .fields import FieldReader
 from .limits import CompiledLimits
 from .pattern import compile_pattern
@@ -51,8 +51,8 @@ class RuleSet:
             _compiled(number, route, workloads, hidden, buckets) for number, route in enumerate(snapshot.routes)
         ]
         conditions = [*self.denies.conditions(), *(one for rules in self.routes for one in rules.conditions())]
-        headers = _looked_at(snapshot, "headers", hidden.headers | SECRET_HEADERS)
-        query = _looked_at(snapshot, "query", hidden.query)
+        headers = _looked_at(snapshot, "headers", hidden)
+        query = _looked_at(snapshot, "query", hidden)
         fields = FieldReader(
             headers.union(*(condition.reads.headers for condition in conditions)),
             query.union(*(condition.reads.query for condition in conditions)),
@@ -82,13 +82,13 @@ def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, b
         raise ContractError("bad_route", f"route {number + 1}: {error}") from error
 
 
-def _looked_at(snapshot: Snapshot, kind: Literal["headers", "query"], secret: frozenset[str]) -> set[str]:
+def _looked_at(snapshot: Snapshot, kind: Literal["headers", "query"], hidden: Hidden) -> set[str]:
     """The names that matchers look at. What may hold a credential is never compared, for ``steps`` tell values."""
     rules: tuple[Route | Deny, ...] = (*snapshot.routes, *snapshot.deny)
     names = set()
     for match in (match for rule in rules for match in (rule.headers if kind == "headers" else rule.query)):
         name = match.name.lower() if kind == "headers" else match.name
-        if name in secret and match.values:
+        if match.values and (hidden.header(name) if kind == "headers" else name in hidden.query):
             raise ContractError(
                 "bad_route", f"{kind}: {name} may hold a credential; ask only if it is present or absent"
             )

@@ -4,8 +4,11 @@ import pytest
 
 from sidecar.authz.condition import Condition
 from sidecar.authz.effort import MAX_EFFORT, effort
+from sidecar.authz.evaluator import Evaluator
 from sidecar.authz.expression import Hidden
 from sidecar.authz.pattern import compile_pattern
+from sidecar.contract.snapshot import FieldMatch, Route, Snapshot, Source
+from sidecar.contract.strict import ContractError
 
 HEADER = 'request.headers["x-a"]'
 LONG = "ab" * 30_000
@@ -102,3 +105,15 @@ def test_the_flag_that_hides_repetitions_is_not_offered(pattern: str) -> None:
 def test_everyday_regular_expressions_are_small(pattern: str) -> None:
     """A UUID, an address, a time, a path."""
     assert effort(pattern) <= MAX_EFFORT
+
+
+@pytest.mark.parametrize("name", ["x-token", "x_token", "x.token", "proxy_authorization", "cookie"])
+def test_no_spelling_lets_a_rule_read_a_credential(name: str) -> None:
+    """What a rule compares is told in explanations."""
+    text, pattern = f"request.headers['{name}'] == 'a'", compile_pattern("/a")
+    with pytest.raises(ValueError, match="may hold a credential"):
+        Condition(text, pattern, Hidden(frozenset({"x-token"})))
+    matched = Route("/a", access="public", headers=(FieldMatch(name, "prefix", ("a",)),))
+    looked = Route("/b", credentials=(Source(place="header", name="x-token"),))
+    with pytest.raises(ContractError, match="may hold a credential"):
+        Evaluator(Snapshot("shop.test", "orders", 1, 0, routes=(matched, looked)))
