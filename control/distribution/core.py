@@ -67,6 +67,10 @@ class Core(Protocol):
         """Those of them that may be connected."""
         ...
 
+    def revoked(self) -> Sequence[str]:
+        """The sidecars that were taken out of the mesh."""
+        ...
+
     def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
         """Sidecar ids, each with its address, and when it was here (unix seconds)."""
         ...

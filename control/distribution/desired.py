@@ -23,6 +23,8 @@ from .target import Target
 from .threads import Threads
 
 RETRY_S = 1.0
+POSTED_AT_A_TIME = 64
+"""Then everybody else has a turn."""
 Ts = TypeVarTuple("Ts")
 
 
@@ -103,16 +105,16 @@ class Orders:
     async def _serve(self, service: str, after: dict[int, tuple[Sealed, ...] | None]) -> None:
         desired = await self._look_up(service, after)
         if desired is not None:
-            for session in self._registry.of_service(service):
+            for number, session in enumerate(self._registry.of_service(service)):
                 self._post(session, desired)
+                if number % POSTED_AT_A_TIME == 0:
+                    await trio.lowlevel.checkpoint()
 
     def _post(self, session: Session, desired: Target) -> None:
         session.want(desired)
         self._rollouts.expect(session)  # also if it has it: the news can come after the snapshot
 
     async def _drop_revoked(self) -> None:
-        known = await self._threads.run(self._core.sidecars)
-        for one in known:
-            if one.revoked:
-                for session in self._registry.of_sidecar(one.id):
-                    session.end("revoked", "this sidecar was taken out of the mesh")
+        for sidecar_id in await self._threads.run(self._core.revoked):
+            for session in self._registry.of_sidecar(sidecar_id):
+                session.end("revoked", "this sidecar was taken out of the mesh")

@@ -4,11 +4,13 @@ A *track* is kept for each of the last versions: who still owes an answer, when 
 answered first. A sidecar that comes later is owed to as well, but does not lengthen the time that the receipt names.
 """
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import trio
 
+from .journal import record
 from .session import Session
 
 MAX_TRACKS = 16
@@ -43,7 +45,7 @@ class Rollouts:
         self._posted = max(self._posted, version)
         for number, track in self._tracks.items():
             if number <= version:
-                self._settle(track)
+                self._settle(number, track)
         self._wake()
 
     def expect(self, session: Session) -> None:
@@ -80,12 +82,13 @@ class Rollouts:
     def _pay(self, number: int, track: Track, session: Session) -> None:
         track.owing.discard(session)
         if number <= self._posted and not track.owing:
-            self._settle(track)
+            self._settle(number, track)
             self._wake()
 
-    def _settle(self, track: Track) -> None:
+    def _settle(self, number: int, track: Track) -> None:
         if not track.owing and track.settled_at is None:
             track.settled_at = trio.current_time()
+            record(logging.INFO, "answered", version=number, elapsed_ms=self.elapsed_ms(number))
 
     def _wake(self) -> None:
         self._news.set()

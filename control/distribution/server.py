@@ -231,7 +231,7 @@ class PushServer(Fleet):
 
     def _answered(self, session: Session) -> None:
         if session.nacked is None:
-            record(logging.INFO, "ack", **_named(session), version=session.version)
+            record(logging.DEBUG, "ack", **_named(session), version=session.version)
         else:
             refused, why = session.nacked
             record(logging.ERROR, "nack", **_named(session), refused=refused, version=session.version, why=why)

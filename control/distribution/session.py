@@ -1,9 +1,9 @@
 """One admitted sidecar: what it should run, what it says it runs, and the two tasks that make these agree.
 
 The mailbox has one slot and the newest wins, so a slow sidecar costs nobody else anything and skips what it was too
-slow for. The sender writes a push the moment the slot is filled, else a ping every heartbeat; the reader takes
-answers. Increments that do not fit what is there are followed by all of the chain, once. A write that does not finish
-in time, or silence, ends the session.
+slow for. A push is sent the moment the slot is filled, by whoever fills it if the socket takes it at once, else by the
+sender, who pings every heartbeat; the reader takes answers. Increments that do not fit what is there are followed by
+all of the chain, once. A write that does not finish in time, or silence, ends the session.
 """
 
 import math
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import trio
 
 from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refresh, Refuse, Report
+from sidecar.contract.strict import ContractError
 
 from .conversation import Conversation
 from .reports import Reports
@@ -70,6 +71,7 @@ class Session:
     _place: InUse | None = None  # where it is once it has taken what was sent; None: not known
     _sent_all: bool = True
     _filled: trio.Event = field(default_factory=trio.Event)
+    _idle: tuple[FrameStream, Conversation] | None = None  # while the sender has nothing under way
 
     @property
     def acked(self) -> int:
@@ -95,16 +97,33 @@ class Session:
             return
         self.differs = self.version >= desired.version
         self._slot = desired
-        self._filled.set()
+        if self._idle is None or not self._send_at_once(*self._idle, desired):
+            self._filled.set()
+
+    def _send_at_once(self, wire: FrameStream, talk: Conversation, desired: Target) -> bool:
+        """Without the sender, if the socket takes all of it: for thousands of sessions, waking each is what takes long.
+        False: the sender has something to do."""
+        self._slot = None
+        try:
+            return wire.send_nowait(self._push(talk, desired))
+        except ContractError as error:
+            self.end(error.code, str(error))
+            return True
 
     async def send(self, wire: FrameStream, talk: Conversation, pace: Pace) -> None:
         """The sender: for ever, newest first."""
         while True:
+            self._idle = (wire, talk) if wire.sends_at_once else None
             with trio.move_on_after(pace.heartbeat_s):
                 await self._filled.wait()
-            self._filled = trio.Event()
+            self._idle = None
+            was_woken, self._filled = self._filled.is_set(), trio.Event()
+            await wire.flush(pace.write_timeout_s)
             desired, self._slot = self._slot, None
-            await wire.send(talk.ping() if desired is None else self._push(talk, desired), pace.write_timeout_s)
+            if desired is not None:
+                await wire.send(self._push(talk, desired), pace.write_timeout_s)
+            elif not was_woken:
+                await wire.send(talk.ping(), pace.write_timeout_s)
 
     def _push(self, talk: Conversation, desired: Target) -> bytes:
         packed, self._sent_all = desired.from_place(self._place)

@@ -38,6 +38,11 @@ class FrameStream:
         with trio.fail_after(timeout_s):
             await self._stream.send_all(frame)
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Is there a ``send_nowait``? Only TLS has one."""
+        return self._tls is not None
+
     def send_nowait(self, frame: bytes) -> bool:
         """As much of ``frame`` as can go at once. False if that was not all: then ``flush`` first."""
         return self._tls is not None and self._tls.send_nowait(frame)

@@ -132,6 +132,11 @@ class Enrolment:
             row.revoked = True
             record(session, self._clock(), actor, "sidecar.revoke", row.service, id=row.id)
 
+    def revoked(self) -> list[str]:
+        """The ids of those taken out."""
+        with self._database.read() as session:
+            return list(session.scalars(select(SidecarRow.id).where(SidecarRow.revoked)))
+
     def admitted(self, sidecar_ids: Sequence[str]) -> frozenset[str]:
         """Those that may be connected."""
         wanted = select(SidecarRow.id).where(SidecarRow.id.in_(sidecar_ids), SidecarRow.revoked.is_(False))

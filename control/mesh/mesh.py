@@ -85,6 +85,7 @@ class Mesh:
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
         self.sidecars, self.admitted = self._enrolment.sidecars, self._enrolment.admitted
+        self.revoked = self._enrolment.revoked
         self.handle_token_request = self._endpoint.handle
 
     def close(self) -> None:

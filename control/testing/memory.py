@@ -170,6 +170,10 @@ class MemoryControl:
         with self._lock:
             return list(self._members.values())
 
+    def revoked(self) -> list[str]:
+        """Nobody."""
+        return []
+
     def admitted(self, sidecar_ids: Sequence[str]) -> set[str]:
         """Nobody is ever turned out."""
         return self._members.keys() & set(sidecar_ids)

@@ -149,6 +149,10 @@ class MemoryCore:
         row = self.rows[sidecar_id]
         return Enrolled(row, self._sign(csr, row))
 
+    def revoked(self) -> list[str]:
+        """Those taken out."""
+        return [row.id for row in self.rows.values() if row.revoked]
+
     def admitted(self, sidecar_ids: Sequence[str]) -> set[str]:
         """Those that may be connected."""
         return {one for one in sidecar_ids if one in self.rows and not self.rows[one].revoked}
