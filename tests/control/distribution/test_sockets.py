@@ -1,0 +1,80 @@
+"""The push server on real sockets: what is sent at once, and what waits for a socket that takes no more."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from control.distribution import PushServer
+from sidecar.contract.messages import CONTROL_NAME
+from sidecar.contract.snapshot import Route
+
+from .memory_core import MemoryCore
+from .talking import NOW, Peer
+
+WITHIN_S = 30
+"""No test waits so long; a fault would wait for ever."""
+
+
+@asynccontextmanager
+async def listening(core: MemoryCore) -> AsyncIterator[int]:
+    """Its port."""
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        server = PushServer(core, now=lambda: core.clock)
+        await nursery.start(server.serve, listeners)
+        with trio.fail_after(WITHIN_S):
+            yield listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def member(core: MemoryCore, port: int) -> AsyncIterator[Peer]:
+    """A sidecar that has joined."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VerifyFlags(0x200000)  # the certificate is of the test's own time
+    context.load_verify_locations(cadata=core.ca_der)
+    raw = await trio.open_tcp_stream("127.0.0.1", port)
+    stream = trio.SSLStream(raw, context, server_hostname=CONTROL_NAME)
+    try:
+        peer = Peer(stream)
+        await peer.enter()
+        yield peer
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+def large(version: int) -> tuple[Route, ...]:
+    """Some megabytes of routes: more than sockets hold."""
+    return tuple(Route(f"/{version}/{number}/" + "x" * 900) for number in range(4000))
+
+
+async def test_each_gets_what_is_published() -> None:
+    """The first at its greeting, the others at once."""
+    core = MemoryCore(NOW)
+    core.publish(1)
+    async with listening(core) as port, member(core, port) as one, member(core, port) as two:
+        for version in range(1, 20):
+            for peer in (one, two):
+                push = await peer.hear_push()
+                assert push.version == version
+                await peer.ack(push)
+            core.publish(version + 1)
+
+
+async def test_who_does_not_read_delays_nobody_and_misses_nothing() -> None:
+    """Its socket takes no more, so that the rest waits; when it reads it gets whole frames, and the newest last."""
+    core = MemoryCore(NOW)
+    async with listening(core) as port, member(core, port) as stuck, member(core, port) as quick:
+        for version in range(1, 6):
+            core.publish(version, routes=large(version))
+            push = await quick.hear_push()
+            assert push.version == version
+            await quick.ack(push)
+        versions = list[int]()
+        while not versions or versions[-1] < 5:
+            push = await stuck.hear_push()
+            versions.append(push.version)
+            await stuck.ack(push)
+        assert versions == sorted(versions) and len(versions) < 5
