@@ -68,7 +68,7 @@ class Fetcher:
         """The document at ``place``; FetchError."""
         with trio.move_on_after(TIMEOUT_S):
             return await self._follow(place, etag)
-        raise FetchError(f"{_shown(place.url)}: no whole answer within {TIMEOUT_S:.0f} s")
+        raise FetchError(f"{shown_url(place.url)}: no whole answer within {TIMEOUT_S:.0f} s")
 
     async def _follow(self, place: Place, etag: str) -> Document:
         url = _url(place, place.url)
@@ -78,13 +78,13 @@ class Fetcher:
                 return answer
             target = _url(place, urljoin(str(url), answer))
             if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
-                raise FetchError(f"{_shown(place.url)}: redirects to {target.host}, and is followed nowhere else")
+                raise FetchError(f"{shown_url(place.url)}: redirects to {target.host}, and is followed nowhere else")
             url = target
-        raise FetchError(f"{_shown(place.url)}: redirects more than {MAX_REDIRECTS} times")
+        raise FetchError(f"{shown_url(place.url)}: redirects more than {MAX_REDIRECTS} times")
 
     async def _once(self, url: httpx.URL, place: Place, etag: str) -> Document | str:
         """The document, or where it redirects to. Addresses are tried in turn until one takes the connection."""
-        shown, fault = _shown(str(url)), "cannot be reached"
+        shown, fault = shown_url(str(url)), "cannot be reached"
         for address in await self._addresses(url, place):
             try:
                 return await self._ask(url, address, etag)
@@ -99,14 +99,14 @@ class Fetcher:
         try:
             found = await self._resolve(host, url.port or 443)
         except (OSError, UnicodeError):
-            raise FetchError(f"{_shown(str(url))}: its name cannot be resolved") from None
+            raise FetchError(f"{shown_url(str(url))}: its name cannot be resolved") from None
         allowed = [
             address
             for address in found
             if may_connect(address, host, named_by_policy=place.named_by_policy, networks=self._networks)
         ]
         if not allowed:
-            raise FetchError(f"{_shown(str(url))}: leads into a private network (see provider_networks)")
+            raise FetchError(f"{shown_url(str(url))}: leads into a private network (see provider_networks)")
         return allowed[:MAX_ADDRESSES]
 
     async def _ask(self, url: httpx.URL, address: str, etag: str) -> Document | str:
@@ -137,9 +137,9 @@ async def _read(response: httpx.Response, url: str) -> Document | str:
     if response.status_code == 304:
         return Document(None, kept, fresh_s)
     if response.status_code != 200:
-        raise FetchError(f"{_shown(url)}: answered {response.status_code}")
+        raise FetchError(f"{shown_url(url)}: answered {response.status_code}")
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise FetchError(f"{_shown(url)}: is compressed, which was not asked for")
+        raise FetchError(f"{shown_url(url)}: is compressed, which was not asked for")
     body = bytearray()
     # A generator that is left early is closed by the garbage collector, outside of the event loop; one that is
     # cancelled unwinds here.
@@ -149,7 +149,7 @@ async def _read(response: httpx.Response, url: str) -> Document | str:
             if len(body) > MAX_BYTES:
                 enough.cancel()
     if len(body) > MAX_BYTES:
-        raise FetchError(f"{_shown(url)}: is longer than {MAX_BYTES // 1024} KiB")
+        raise FetchError(f"{shown_url(url)}: is longer than {MAX_BYTES // 1024} KiB")
     return Document(bytes(body), kept, fresh_s)
 
 
@@ -160,9 +160,9 @@ def _url(place: Place, text: str) -> httpx.URL:
     except (httpx.InvalidURL, ValueError):
         raise FetchError("is not a URL") from None
     if url.scheme not in ("https", "http") or not url.host or url.userinfo or len(text) > 2048:
-        raise FetchError(f"{_shown(text)}: is not an https:// URL without a user name")
+        raise FetchError(f"{shown_url(text)}: is not an https:// URL without a user name")
     if url.scheme == "http" and not place.allow_http and not (place.named_by_policy and is_loopback_name(url.host)):
-        raise FetchError(f"{_shown(text)}: is not https (allow_http in the policy permits it)")
+        raise FetchError(f"{shown_url(text)}: is not https (allow_http in the policy permits it)")
     return url
 
 
@@ -178,7 +178,7 @@ def _fresh_s(headers: httpx.Headers) -> int | None:
     return max(0, int(found[1]) - (int(age) if re.fullmatch("[0-9]{1,10}", age) else 0))
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """For a log: without a query and without credentials, on one line."""
     bare = re.sub(r"//[^/@]*@", "//", url.partition("?")[0].partition("#")[0])
     return "".join(c if c.isprintable() else "?" for c in bare[:300])

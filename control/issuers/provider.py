@@ -12,7 +12,7 @@ from sidecar.authn.keys import ALGORITHMS, load_keys
 from sidecar.contract.snapshot import Issuer, Jwk
 from sidecar.contract.strict import ContractError
 
-from .fetch import Document, Fetcher, FetchError, Place
+from .fetch import Document, Fetcher, FetchError, Place, shown_url
 from .keys import MAX_KEYS, KeysError, keys_from_jwks
 
 _ASYMMETRIC = tuple(sorted(name for name in ALGORITHMS if not name.startswith("HS")))
@@ -32,6 +32,11 @@ class Provider:
     def source(self) -> str:
         """What its keys are kept under: two issuers of one key set share it."""
         return self.jwks_url or self.issuer
+
+    @property
+    def shown(self) -> str:
+        """The same for a log: a query may hold a credential."""
+        return shown_url(self.source)
 
     @property
     def first_url(self) -> str:
@@ -65,7 +70,7 @@ async def learn(fetcher: Fetcher, provider: Provider, known: Known) -> Learned:
     etag = known.etag if place.url == known.jwks_url else ""
     document = await fetcher.get(place, etag)
     if document.body is None and not etag:
-        raise FetchError(f"{place.url}: answered 304 to a request without a condition")
+        raise FetchError(f"{shown_url(place.url)}: answered 304 to a request without a condition")
     keys, passed_over = (None, ()) if document.body is None else usable_keys(document.body)
     return Learned(
         keys, Known(place.url, document.etag or (etag if keys is None else "")), document.fresh_s, passed_over

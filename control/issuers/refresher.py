@@ -138,7 +138,7 @@ class Refresher:
                 await self._ask(provider, known)
         except Exception:
             # The store's affair, or a bug: it concerns this provider, which is asked again, and none of its siblings.
-            _log.exception("what %s said could not be kept; trying again", provider.source)
+            _log.exception("what %s said could not be kept; trying again", provider.shown)
         finally:
             del self._under_way[provider.source]
             done.set()
@@ -151,5 +151,5 @@ class Refresher:
             await self._blocking(self._book.failed, provider, str(error))
         else:
             for why in learned.passed_over:
-                _log.warning("%s: %s", provider.source, why)
+                _log.warning("%s: %s", provider.shown, why)
             await self._blocking(self._book.learned, provider, learned)
