@@ -6,7 +6,9 @@
 ``problems``    every refusal as ``application/problem+json`` (RFC 9457)
 ``given``       what routes are handed: the mesh, the fleet, the operator; and the shapes they share
 ``access``      which role and scope each endpoint needs
-``preconditions``  ETag and If-Match
+``described``   what the OpenAPI document does not offer is refused
+``conditional``  ETags of answers, and 304
+``preconditions``  If-Match
 ``operators``   who may administer
 ``policy``      push, check, diff, explain
 ``versions``    history, rollback, rollout

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
 from control.errors import Invalid
@@ -14,6 +15,7 @@ from control.mesh import Version
 
 from .access import needs
 from .given import Actor, ApiKeyChange, ApiKeyGiven, Key, TheMesh
+from .preconditions import IfMatch, tag_of
 
 router = APIRouter(prefix="/v1/api-keys", tags=["identity"])
 
@@ -25,7 +27,7 @@ def list_api_keys(mesh: TheMesh) -> dict[str, list[ApiKeyInfo]]:
 
 
 @router.post("", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
-def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
+def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor, response: Response) -> dict[str, Any]:
     """Makes a key. The answer holds its text, which is shown this once. ``counts`` is false if the policy in force has
     no built-in issuer, or no route that takes API keys. Without ``subject`` it is the application's own."""
     subject = given.subject
@@ -41,17 +43,22 @@ def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor) -> dict[str,
         scopes=given.scopes,
         expires_at=_expires_at(given.lifetime_s),
     )
+    response.headers["ETag"] = tag_of(info)
     return {**asdict(info), "key": text, "version": version.version, "counts": mesh.api_keys.counts_somewhere()}
 
 
 @router.get("/{key}", dependencies=[needs(Role.VIEWER, "identity:read")])
-def get_api_key(key: Key, mesh: TheMesh) -> ApiKeyInfo:
+def get_api_key(key: Key, mesh: TheMesh, response: Response) -> ApiKeyInfo:
     """One key, by name or id."""
-    return mesh.api_keys.get(key)
+    found = mesh.api_keys.get(key)
+    response.headers["ETag"] = tag_of(found)
+    return found
 
 
 @router.patch("/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])
-def update_api_key(key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor) -> dict[str, Any]:
+def update_api_key(
+    key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response
+) -> dict[str, Any]:
     """Changes what is given. ``lifetime_s`` counts from now; null means for good."""
     said = given.model_dump(exclude_unset=True)
     changes: ApiKeyChanges = {}
@@ -61,14 +68,15 @@ def update_api_key(key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor) -
         changes["scopes"] = said["scopes"]
     if "lifetime_s" in said:
         changes["expires_at"] = _expires_at(said["lifetime_s"])
-    info, version = mesh.api_keys.update(key, actor, changes)
+    info, version = mesh.api_keys.update(key, actor, changes, holds=if_match.holds)
+    response.headers["ETag"] = tag_of(info)
     return {**asdict(info), "version": version.version}
 
 
 @router.delete("/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])
-def remove_api_key(key: Key, mesh: TheMesh, actor: Actor) -> Version:
+def remove_api_key(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch) -> Version:
     """Removes it: sidecars refuse it from that version on."""
-    return mesh.api_keys.remove(key, actor)
+    return mesh.api_keys.remove(key, actor, holds=if_match.holds)
 
 
 def _expires_at(lifetime_s: int | None) -> int:

@@ -13,8 +13,13 @@ from control.mesh import Mesh
 
 from . import access, api_keys, identity, issuer, issuers, keys, operators, policy, problems, versions
 from . import fleet as fleet_routes
+from .conditional import Conditional
+from .described import Described
 from .gate import GUARDED, Gate
 from .rate import Attempts
+
+ROOMS = (policy, versions, fleet_routes, identity, api_keys, keys, issuers, operators, issuer)
+"""Where the endpoints are. What is not listed is not served."""
 
 
 def application(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None) -> FastAPI:
@@ -32,12 +37,12 @@ def application(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = Non
     app.state.refresher = refresher or Refresher(mesh.providers, Fetcher())
     app.state.attempts = Attempts(trio.current_time())
     problems.install(app)
-    for room in (policy, versions, fleet_routes, identity, api_keys, keys, issuers, operators, issuer):
+    for room in ROOMS:
+        access.check(room.router.routes)
         app.include_router(room.router)
-    access.check(app.routes)
     return app
 
 
 def guarded(app: FastAPI) -> ASGIApp:
     """``app`` behind its gate: what is served."""
-    return Gate(app, app.state.mesh, app.state.attempts)
+    return Gate(Described(Conditional(app), app.openapi()), app.state.mesh, app.state.attempts)

@@ -12,6 +12,7 @@ from control.mesh import JoinTokenInfo
 
 from .access import needs
 from .given import Actor, JoinTokenGiven, Key, TheFleet, TheMesh
+from .preconditions import IfMatch
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 
@@ -45,9 +46,9 @@ def create_join_token(given: JoinTokenGiven, mesh: TheMesh, actor: Actor) -> dic
 
 
 @router.delete("/join-tokens/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.EDITOR, "fleet:write")])
-def revoke_join_token(key: Key, mesh: TheMesh, actor: Actor) -> None:
+def revoke_join_token(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch) -> None:
     """No more joins with it. Sidecars that have joined stay."""
-    mesh.revoke_join_token(key, actor)
+    mesh.revoke_join_token(key, actor, holds=if_match.holds)
 
 
 @router.delete("/sidecars/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.OPERATOR, "fleet:write")])

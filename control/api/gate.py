@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control.mesh import Mesh
 
-from .problems import Refusal, too_many, unauthorized
+from .problems import UNAVAILABLE, Refusal, begin_request, too_many, unauthorized, unavailable
 from .rate import Attempts
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -41,7 +41,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        send = _with_headers(send)
+        send = _with_headers(send, begin_request())
         try:
             _refuse_ambiguous(scope)
             guarded = is_guarded(scope["path"])
@@ -51,6 +51,9 @@ class Gate:
             body = await _whole_body(scope, receive, limit)
         except Refusal as refusal:
             await refusal.response()(scope, receive, send)
+            return
+        except UNAVAILABLE as error:
+            await unavailable(error).response()(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replay(body, receive), send)
@@ -136,10 +139,11 @@ def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
     return replay
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, request_id: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = request_id
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import trio
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
-from control.errors import Conflict, NotFound
+from control.errors import Conflict, NotFound, Stale
 from control.identity import Role
 from control.mesh import Explanation, Mesh, Version
 from control.mesh.inputs import providers_of
@@ -19,7 +19,8 @@ from sidecar.contract.reasons import status_of
 
 from .access import needs
 from .given import MAX_NUMBER, Actor, ExplainGiven, PolicyGiven, PushGiven, TheMesh, TheRefresher
-from .problems import Refusal, plain_problems
+from .preconditions import IfMatch
+from .problems import plain_problems
 
 router = APIRouter(prefix="/v1", tags=["policy"])
 
@@ -50,11 +51,12 @@ async def push_policy(
     mesh: TheMesh,
     refresher: TheRefresher,
     actor: Actor,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch,
 ) -> dict[str, Any]:
     """Checks the policy, runs its tests and puts it in force. ``If-Match: "VERSION"`` guards against a race. The keys
     of providers that it names for the first time are asked for before, but not for long."""
-    expected = None if if_match is None else _version_of(if_match)
+    current = await trio.to_thread.run_sync(mesh.current)
+    expected = if_match.version(0 if current is None else current.version)
     new = await trio.to_thread.run_sync(load, given.source, given.files, given.env)
     await refresher.obtain(providers_of(new), OBTAIN_WITHIN_S)
     return {
@@ -69,7 +71,7 @@ def _push(given: PushGiven, mesh: Mesh, actor: str, expected: int | None) -> Ver
     except Conflict as error:
         if expected is None:
             raise
-        raise Refusal(412, str(error)) from error
+        raise Stale(str(error)) from error
 
 
 @router.post("/policy/check", dependencies=[needs(Role.VIEWER, "policy:read")])
@@ -107,13 +109,6 @@ def explain(given: ExplainGiven, mesh: TheMesh) -> dict[str, Any]:
     policy, _ = _in_force(mesh)
     known = policy is not None and policy.service(given.service) is not None
     return {**_explained(explanation), "in_policy": known}
-
-
-def _version_of(if_match: str) -> int:
-    text = if_match.strip().removeprefix('"').removesuffix('"')
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise Refusal(400, 'If-Match should be one version in double quotes, such as "7".')
-    return int(text)
 
 
 def _in_force(mesh: Mesh) -> tuple[Policy | None, int]:

@@ -1,16 +1,21 @@
 """Every refusal as ``application/problem+json`` (RFC 9457), with a stable ``code`` and a sentence.
 
-What was sent is never quoted back: it may hold a secret. A bug is 500 with nothing in it; the log has more.
+``type`` is the code as a URN and ``instance`` the request's id, which the log has too. What was sent is never quoted
+back: it may hold a secret. A bug is 500 with nothing in it; the log has more.
 """
 
 import json
+import logging
 import math
+import uuid
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -19,6 +24,12 @@ from control.policy import PolicyErrors, Problem
 
 MEDIA_TYPE = "application/problem+json"
 MAX_PROBLEMS = 200
+RETRY_AFTER_S = 2
+UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""The database is away, full or locked; nothing was changed."""
+
+_log = logging.getLogger("control")
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _STATUS_OF = ((NotFound, 404), (Conflict, 409), (Stale, 412), (Invalid, 422), (Denied, 403))
 _CODES = {
@@ -27,11 +38,15 @@ _CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    406: "not_acceptable",
     408: "request_timeout",
+    409: "conflict",
     412: "precondition_failed",
     413: "body_too_large",
+    415: "unsupported_media_type",
     422: "invalid",
     429: "too_many_attempts",
+    503: "unavailable",
 }
 _SENTENCES = {
     400: "The request's body could not be read: it should be JSON in UTF-8.",
@@ -52,6 +67,13 @@ class Refusal(Exception):  # noqa: N818 - a noun of HTTP
         return problem(self.status, self.detail, headers=self.headers, **self.members)
 
 
+def begin_request() -> str:
+    """A new id for the request that this task answers."""
+    made = str(uuid.uuid4())
+    _request_id.set(made)
+    return made
+
+
 def unauthorized(detail: str) -> Refusal:
     """401 with the challenge that RFC 6750 section 3 asks for."""
     return Refusal(401, detail, headers={"WWW-Authenticate": 'Bearer realm="control"'})
@@ -66,14 +88,23 @@ def too_many(retry_after_s: float) -> Refusal:
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """One problem document. ``members`` are extensions; ``code`` among them replaces the status's own word."""
+    code = members.pop("code", _CODES.get(status, "refused"))
     document = {
+        "type": f"urn:sidegate:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "code": _CODES.get(status, "refused"),
+        "code": code,
         "detail": detail,
+        "instance": f"urn:uuid:{_request_id.get() or uuid.UUID(int=0)}",
         **members,
     }
     return Response(json.dumps(document), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def unavailable(error: Exception) -> Refusal:
+    """503: the store cannot be asked now. The log says why."""
+    _log.error("the database cannot be used (request %s): %s", _request_id.get(), getattr(error, "orig", error))
+    return Refusal(503, "Control cannot use its database now. Try again.", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def install(app: FastAPI) -> None:
@@ -83,6 +114,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PolicyErrors, _policy_errors)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -125,6 +158,10 @@ async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
     detail = _SENTENCES.get(error.status_code, HTTPStatus(error.status_code).phrase + ".")
     return problem(error.status_code, detail, headers=error.headers)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    return unavailable(error).response()
 
 
 async def _bug(_request: Request, _error: Exception) -> Response:

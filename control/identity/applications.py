@@ -51,6 +51,8 @@ class ApplicationChanges(TypedDict, total=False):
     active: bool
 
 
+Holds = Callable[[Application], None]
+"""Looks at it in the transaction that changes it, and raises Stale if the caller has not seen it so."""
 Changed = Callable[[str, Collection[str]], None]
 """Told after a change: who made it, and the names that the applications have and had."""
 
@@ -110,10 +112,12 @@ class Applications:
                     raise
                 return tuple(found)
 
-    def update(self, key: str, actor: str, **changes: Unpack[ApplicationChanges]) -> Application:
-        """Change what is named in ``changes``."""
+    def update(
+        self, key: str, actor: str, *, holds: Holds | None = None, **changes: Unpack[ApplicationChanges]
+    ) -> Application:
+        """Change what is named in ``changes``, if the application is as ``holds`` wants it."""
         with self._database.write() as session:
-            row = _find(session, key)
+            row = _found(session, key, holds)
             before = row.name
             if "name" in changes and changes["name"] != row.name:
                 row.name = _free_name(session, changes["name"])
@@ -128,19 +132,19 @@ class Applications:
         self._changed(actor, {before, now.name})
         return now
 
-    def rotate_secret(self, key: str, actor: str) -> tuple[Application, str]:
+    def rotate_secret(self, key: str, actor: str, *, holds: Holds | None = None) -> tuple[Application, str]:
         """A new secret; the old one is worth nothing from now on."""
         secret = new_secret(APPLICATION_PREFIX)
         with self._database.write() as session:
-            row = _find(session, key)
+            row = _found(session, key, holds)
             row.secret_hash = hash_of(secret)
             record(session, self._clock(), actor, "application.rotate_secret", row.name)
             return _value(row), secret
 
-    def remove(self, key: str, actor: str) -> None:
+    def remove(self, key: str, actor: str, *, holds: Holds | None = None) -> None:
         """No more tokens for it. Those that are out stay good until they expire or are revoked."""
         with self._database.write() as session:
-            row = _find(session, key)
+            row = _found(session, key, holds)
             session.delete(row)
             name = row.name
             record(session, self._clock(), actor, "application.remove", name, client_id=row.client_id)
@@ -164,6 +168,13 @@ def _find(session: Session, key: str) -> ApplicationRow:
     if len(rows) != 1:
         raise NotFound(f"there is no application {key[:MAX_NAME]!r}")
     return rows[0]
+
+
+def _found(session: Session, key: str, holds: Holds | None) -> ApplicationRow:
+    row = _find(session, key)
+    if holds is not None:
+        holds(_value(row))
+    return row
 
 
 def _free_name(session: Session, name: str) -> str:

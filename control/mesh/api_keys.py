@@ -1,6 +1,8 @@
 """API keys as the mesh has them: each change is a version, so that a removed key is refused within a push."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.orm import Session
 
 from control.identity import Applications, api_keys
 from control.identity.api_keys import ApiKeyChanges, ApiKeyInfo
@@ -9,6 +11,9 @@ from control.store.audit import record
 from .inputs import builtin_issuer
 from .ledger import Ledger
 from .versions import Version
+
+Holds = Callable[[ApiKeyInfo], None]
+"""Looks at it in the transaction that changes it, and raises Stale if the caller has not seen it so."""
 
 
 class ApiKeys:
@@ -53,17 +58,21 @@ class ApiKeys:
         with self._ledger.database.read() as session:
             return api_keys.find(session, key)
 
-    def update(self, key: str, actor: str, changes: ApiKeyChanges) -> tuple[ApiKeyInfo, Version]:
-        """Change what is named in ``changes``."""
+    def update(
+        self, key: str, actor: str, changes: ApiKeyChanges, *, holds: Holds | None = None
+    ) -> tuple[ApiKeyInfo, Version]:
+        """Change what is named in ``changes``, if the key is as ``holds`` wants it."""
         with self._ledger.change("keys", actor, "API key changed") as (session, version):
+            _check(session, key, holds)
             changed = api_keys.update(session, key, changes, self._ledger.clock())
             said = {name: value if isinstance(value, str | int) else list(value) for name, value in changes.items()}  # type: ignore[call-overload]  # the values of a TypedDict are objects to mypy
             record(session, self._ledger.clock(), actor, "api_key.update", changed.name, id=changed.id, changes=said)
         return changed, version
 
-    def remove(self, key: str, actor: str) -> Version:
+    def remove(self, key: str, actor: str, *, holds: Holds | None = None) -> Version:
         """It is refused from the next push on."""
         with self._ledger.change("keys", actor, "API key removed") as (session, version):
+            _check(session, key, holds)
             gone = api_keys.remove(session, key)
             record(session, self._ledger.clock(), actor, "api_key.remove", gone.name, id=gone.id, of=gone.subject)
         return version
@@ -87,3 +96,8 @@ class ApiKeys:
             and any(s.kind == "api_key" for route in service.routes for s in route.credentials)
             for service in policy.services
         )
+
+
+def _check(session: Session, key: str, holds: Holds | None) -> None:
+    if holds is not None:
+        holds(api_keys.find(session, key))

@@ -68,12 +68,14 @@ class JoinTokens:
             rows = session.scalars(select(JoinTokenRow).order_by(JoinTokenRow.created_at.desc(), JoinTokenRow.id))
             return [_info(row) for row in rows]
 
-    def revoke(self, token_id: str, actor: str) -> None:
+    def revoke(self, token_id: str, actor: str, *, holds: Callable[[JoinTokenInfo], None] | None = None) -> None:
         """Nobody joins with it any more. Who has joined, stays."""
         with self._database.write() as session:
             row = session.get(JoinTokenRow, token_id)
             if row is None:
                 raise NotFound("there is no such join token")
+            if holds is not None:
+                holds(_info(row))
             row.revoked = True
             record(session, self._clock(), actor, "join_token.revoke", row.service, id=row.id)
 
