@@ -55,8 +55,9 @@ class Reason(StrEnum):
     OVERLOADED = "overloaded"
     DRAINING = "draining"
 
-    # 505
+    # 505, 508
     UNSUPPORTED_VERSION = "unsupported_version"
+    LOOP_DETECTED = "loop_detected"
 
 
 _STATUS = {
@@ -93,6 +94,7 @@ _STATUS = {
     ),
     504: (Reason.UPSTREAM_TIMEOUT,),
     505: (Reason.UNSUPPORTED_VERSION,),
+    508: (Reason.LOOP_DETECTED,),
 }
 _STATUS_OF = {reason: status for status, reasons in _STATUS.items() for reason in reasons}
 

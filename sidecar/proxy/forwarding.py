@@ -31,6 +31,10 @@ _OTHER_TARGETS = frozenset({b"x-original-url", b"x-rewrite-url", b"x-original-ur
 """What some frameworks take for the request's path instead of the path: another one than was authorised. Removed."""
 _OTHER_METHODS = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 """What some frameworks take for the request's method. Refused where it differs from the one that was authorised."""
+_HERE = b"sidegate"
+MAX_HOPS = 16
+"""Sidecars that one request may pass, by its ``Via``: a service that is the sidecar itself, or a ring of them, would
+otherwise be asked until every place is taken (RFC 9110 section 7.6.3)."""
 _NOT_FOR_CONNECTION = SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
 
@@ -70,6 +74,12 @@ def refuse_override(head: RequestHead) -> None:
     for name, value in head.headers:
         if plain(name) in _OTHER_METHODS and value.strip(b" \t").upper() != head.method:
             raise RequestError(Reason.MALFORMED_REQUEST, f"{name.decode()} names another method than the request")
+
+
+def goes_round(headers: Headers) -> bool:
+    """Has the request passed so many sidecars that it must be in a loop?"""
+    received = b",".join(values(headers, b"via")).split(b",")
+    return sum(member.split()[1:2] == [_HERE] for member in received) >= MAX_HOPS
 
 
 def believable(
@@ -122,7 +132,7 @@ def forward_request(
         (b"x-request-id", request_id),
         (b"traceparent", traceparent),
         *origin.headers,
-        (b"via", b", ".join([*values(headers, b"via"), head.version + b" sidegate"])),
+        (b"via", b", ".join([*values(headers, b"via"), head.version + b" " + _HERE])),
     ]
     if not decision.forwarded:
         raise AssertionError("an allowed request without a target")

@@ -1,6 +1,7 @@
 """Everything between a head received and a head sent: the one place where a request is let through.
 
-    is there room -> is a policy in force -> is it a preflight -> the decision -> is its body too large -> its new head
+    does it go round -> is there room -> is a policy in force -> is it a preflight -> the decision
+    -> is its body too large -> its new head
 
 What every response to the request tells a browser is known from the first step on, so that refusals say it too. Knows
 nothing of connections.
@@ -17,7 +18,7 @@ from sidecar.http1.request import RequestHead
 from sidecar.observe.record import Record
 
 from .answers import Answer, own_answer, preflight_answer
-from .forwarding import believable, forward_request
+from .forwarding import MAX_HOPS, believable, forward_request, goes_round
 from .identity import UnsafeClaim
 from .origin import Origin
 from .permit import Permit
@@ -44,6 +45,8 @@ class Judge:
         evaluator = shared.gate.evaluator
         if evaluator is not None and evaluator.cors is not None:
             self.cors = evaluator.cors.response_headers(_origin_named(head.headers))
+        if goes_round(head.headers):
+            return Refusal(Reason.LOOP_DETECTED, f"Via names {MAX_HOPS} sidecars: is the upstream a sidecar?")
         if self._overdue():
             return Refusal(Reason.DRAINING)
         if shared.load.in_flight - shared.load.tunnels >= shared.limits.in_flight:

@@ -112,6 +112,8 @@ def _words(refusal: Refusal) -> tuple[str, Extra]:
             return "This instance is going away.", _RETRY
         case Reason.UNSUPPORTED_VERSION:
             return "Only HTTP/1.1 and HTTP/1.0 are spoken here.", ()
+        case Reason.LOOP_DETECTED:
+            return "The request has come by here too often: it goes round in a loop.", ()
         case _:
             assert_never(reason)
 

@@ -10,6 +10,7 @@ import trio
 
 from sidecar.contract.snapshot import Forward, Snapshot
 from sidecar.contract.strict import ContractError
+from sidecar.proxy.forwarding import MAX_HOPS
 from sidecar.proxy.gate import Gate
 from sidecar.proxy.identity import UnsafeClaim, header_text
 
@@ -123,6 +124,26 @@ async def test_framing_in_another_spelling_ends_here(see: See) -> None:
     """A server that reads _ as - must not find a second length."""
     sent, _ = await see(request("/public/a", b"Content_Length: 5\r\nTransfer_Encoding: chunked\r\n"))
     assert {"content_length", "transfer_encoding"} & {name for name, _ in sent.fields} == set()
+
+
+async def test_a_loop_ends(nursery: trio.Nursery) -> None:
+    """A sidecar whose service is itself goes round a few times and says so, whatever the service's policy is."""
+    stage = Stage(nursery, snapshot=snapshot())
+
+    async def itself(peer: Peer) -> None:
+        await stage.proxy.handle(peer.stream, "127.0.0.1")
+
+    stage.service = itself
+    assert await stage.problem(request()) == (508, "loop_detected")
+    assert stage.upstream_connections == MAX_HOPS
+    assert not stage.bugs
+
+
+async def test_a_chain_is_no_loop(see: See) -> None:
+    """Other proxies count for nothing, however they are spelt, nor does what only looks like the name."""
+    via = b"Via: " + b", ".join([b"1.1 edge", b"1.1 sidegate.test", b"sidegate", b"", b"1.1 x (1.1 sidegate)"] * 20)
+    sent, _ = await see(request("/public/a", via + b"\r\n", b"Via: 1.1 sidegate\r\n" * (MAX_HOPS - 1)))
+    assert sent.one("via").endswith(", 1.1 sidegate")
 
 
 async def test_where_it_came_from(see: See) -> None:
