@@ -15,6 +15,8 @@ from control.store.tables import SecretRow
 from sidecar.contract.envelope import SNAPSHOT, Sealed, public_bytes, seal
 
 from . import certificates
+from .at_rest import SECRET
+from .vault import Vault
 
 _CA_KEY, _CA_CERTIFICATE, _SNAPSHOT_KEY = "ca.key", "ca.certificate", "snapshot.key"
 
@@ -60,8 +62,8 @@ class Authority:
         return certificates.sign_server(self._ca, self._ca_key, public_key, now)
 
 
-def open_authority(session: Session, now: float) -> Authority:
-    """The authority kept in the store, made now if there is none. Needs a writing transaction."""
+def open_authority(session: Session, now: float, vault: Vault) -> Authority:
+    """The authority kept in the store, made now if there is none. Needs a writing transaction; WrongMasterKey."""
     if session.get(SecretRow, _CA_KEY) is None:
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = certificates.create_ca(ca_key, now)
@@ -69,15 +71,16 @@ def open_authority(session: Session, now: float) -> Authority:
         session.add_all(
             SecretRow(name=name, blob=blob)
             for name, blob in (
-                (_CA_KEY, _pem(ca_key)),
+                (_CA_KEY, vault.seal(SECRET, _CA_KEY, _pem(ca_key))),
                 (_CA_CERTIFICATE, certificates.der(ca)),
-                (_SNAPSHOT_KEY, _pem(snapshot_key)),
+                (_SNAPSHOT_KEY, vault.seal(SECRET, _SNAPSHOT_KEY, _pem(snapshot_key))),
             )
         )
         session.flush()
         return Authority(ca, ca_key, snapshot_key)
-    opened_ca = load_pem_private_key(_blob(session, _CA_KEY), password=None)
-    opened_snapshot = load_pem_private_key(_blob(session, _SNAPSHOT_KEY), password=None)
+    ca_pem, snapshot_pem = (vault.open(SECRET, name, _blob(session, name)) for name in (_CA_KEY, _SNAPSHOT_KEY))
+    opened_ca = load_pem_private_key(ca_pem, password=None)
+    opened_snapshot = load_pem_private_key(snapshot_pem, password=None)
     if not isinstance(opened_ca, ec.EllipticCurvePrivateKey) or not isinstance(
         opened_snapshot, ed25519.Ed25519PrivateKey
     ):

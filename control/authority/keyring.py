@@ -1,5 +1,6 @@
 """The token signing keys as stored. All but the signer works in the caller's transaction, which is also where the
-version, the snapshots and the audit row of the change are written.
+version, the snapshots and the audit row of the change are written. A private half is kept for as long as its key may
+sign, and no longer.
 """
 
 import threading
@@ -12,11 +13,14 @@ from sqlalchemy.orm import Session
 
 from control.errors import Conflict, NotFound
 from control.store import Database
+from control.store.erasure import erase
 from control.store.tables import SigningKeyRow
 
 from . import signing_keys
+from .at_rest import SIGNING_KEY
 from .lifecycle import KeyTimes, State
 from .signing_keys import Algorithm, PrivateKey
+from .vault import Vault
 
 _PUBLISHED = ("prepared", "active", "retiring")
 
@@ -50,7 +54,7 @@ def published(session: Session) -> tuple[dict[str, str], ...]:
     return tuple(row.public_jwk for row in _rows(session) if row.state in _PUBLISHED)
 
 
-def prepare(session: Session, algorithm: Algorithm, version: int, now: float) -> KeyInfo:
+def prepare(session: Session, vault: Vault, algorithm: Algorithm, version: int, now: float) -> KeyInfo:
     """A new key that signs nothing yet; Conflict while another one is waiting."""
     if any(row.state == "prepared" for row in _rows(session)):
         raise Conflict("a key is already prepared and waits to become active")
@@ -59,7 +63,7 @@ def prepare(session: Session, algorithm: Algorithm, version: int, now: float) ->
     row = SigningKeyRow(
         kid=jwk["kid"],
         algorithm=algorithm,
-        private_pem=signing_keys.to_pem(key),
+        private_pem=vault.seal(SIGNING_KEY, jwk["kid"], signing_keys.to_pem(key)),
         public_jwk=jwk,
         state="prepared",
         version=version,
@@ -71,13 +75,14 @@ def prepare(session: Session, algorithm: Algorithm, version: int, now: float) ->
 
 
 def activate(session: Session, kid: str, now: float) -> None:
-    """``kid`` signs from now on; the one that did retires."""
+    """``kid`` signs from now on; the one that did retires, and its private half is destroyed."""
+    erase(session)
     row = _row(session, kid)
     if row.state != "prepared":
         raise AssertionError(f"a {row.state} key cannot become active")
     for active in _rows(session):
         if active.state == "active":
-            active.state, active.retired_at = "retiring", int(now)
+            active.state, active.retired_at, active.private_pem = "retiring", int(now), None
     row.state, row.activated_at = "active", int(now)
     session.flush()
 
@@ -90,6 +95,7 @@ def remove(session: Session, kid: str) -> None:
 
 def revoke(session: Session, kid: str, now: float) -> State:
     """The key's tokens stop counting; its private half is destroyed. Returns the state it was in."""
+    erase(session)
     row = _row(session, kid)
     if row.state == "revoked":
         raise Conflict("this key is revoked already")
@@ -99,12 +105,13 @@ def revoke(session: Session, kid: str, now: float) -> State:
     return before
 
 
-def active_key(session: Session) -> tuple[str, Algorithm, PrivateKey]:
+def active_key(session: Session, vault: Vault) -> tuple[str, Algorithm, PrivateKey]:
     """What signs now: kid, algorithm, private key."""
     row = next(row for row in _rows(session) if row.state == "active")
     if row.private_pem is None:
         raise AssertionError("the active key has lost its private half")
-    return row.kid, signing_keys.algorithm_named(row.algorithm), signing_keys.from_pem(row.private_pem)
+    pem = vault.open(SIGNING_KEY, row.kid, row.private_pem)
+    return row.kid, signing_keys.algorithm_named(row.algorithm), signing_keys.from_pem(pem)
 
 
 def _rows(session: Session) -> Sequence[SigningKeyRow]:
@@ -126,23 +133,18 @@ def _info(row: SigningKeyRow) -> KeyInfo:
 
 
 class Signer:
-    """The active key, kept ready for use. ``forget`` after every change to the keys; thread-safe."""
+    """The active key, kept open for use. Which one it is is asked anew for every token, since another control may
+    have changed it. Thread-safe."""
 
-    def __init__(self, database: Database) -> None:
-        self._database, self._lock = database, threading.Lock()
-        self._active: tuple[str, Algorithm, PrivateKey] | None = None
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._vault, self._lock = database, vault, threading.Lock()
+        self._opened: tuple[str, Algorithm, PrivateKey] | None = None
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """An access token of these claims."""
-        # Read and kept under the lock, so that no key read before a change can be put back after ``forget``.
-        with self._lock:
-            if self._active is None:
-                with self._database.read() as session:
-                    self._active = active_key(session)
-            kid, algorithm, key = self._active
+        with self._lock, self._database.read() as session:
+            active = session.scalar(select(SigningKeyRow.kid).where(SigningKeyRow.state == "active"))
+            if self._opened is None or self._opened[0] != active:
+                self._opened = active_key(session, self._vault)
+            kid, algorithm, key = self._opened
         return signing_keys.sign(key, algorithm, kid, claims)
-
-    def forget(self) -> None:
-        """The keys have changed: look again before the next token."""
-        with self._lock:
-            self._active = None

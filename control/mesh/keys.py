@@ -5,9 +5,10 @@ every sidecar has it already.
 """
 
 from control.authority import keyring
-from control.authority.keyring import KeyInfo, Signer
+from control.authority.keyring import KeyInfo
 from control.authority.lifecycle import Step, next_step
 from control.authority.signing_keys import Algorithm, algorithm_named
+from control.authority.vault import Vault
 from control.store.audit import record
 
 from .ledger import SYSTEM, Ledger
@@ -17,8 +18,8 @@ from .versions import Version
 class Keys:
     """The signing keys of one mesh. Thread-safe."""
 
-    def __init__(self, ledger: Ledger, signer: Signer, algorithm: Algorithm) -> None:
-        self._ledger, self._signer, self._algorithm = ledger, signer, algorithm
+    def __init__(self, ledger: Ledger, vault: Vault, algorithm: Algorithm) -> None:
+        self._ledger, self._vault, self._algorithm = ledger, vault, algorithm
 
     def infos(self) -> list[KeyInfo]:
         """Every key, oldest first."""
@@ -35,7 +36,7 @@ class Keys:
         with self._ledger.database.write() as session:
             if not keyring.all_keys(session):
                 now = self._ledger.clock()
-                key = keyring.prepare(session, self._algorithm, 0, now)
+                key = keyring.prepare(session, self._vault, self._algorithm, 0, now)
                 keyring.activate(session, key.kid, now)
                 record(session, now, SYSTEM, "key.create", key.kid, algorithm=key.algorithm)
 
@@ -43,7 +44,7 @@ class Keys:
         """Prepare the next key; Conflict while one is waiting."""
         chosen = self._algorithm if algorithm is None else algorithm_named(algorithm)
         with self._ledger.change("keys", actor, "prepared") as (session, version):
-            key = keyring.prepare(session, chosen, version.version, self._ledger.clock())
+            key = keyring.prepare(session, self._vault, chosen, version.version, self._ledger.clock())
             record(session, self._ledger.clock(), actor, "key.prepare", key.kid, algorithm=chosen)
         return version
 
@@ -55,9 +56,8 @@ class Keys:
             record(session, now, actor, "key.revoke", kid)
             if keyring.revoke(session, kid, now) == "active":
                 waiting = [key.kid for key in keyring.all_keys(session) if key.state == "prepared"]
-                next_kid = waiting or [keyring.prepare(session, self._algorithm, version.version, now).kid]
+                next_kid = waiting or [keyring.prepare(session, self._vault, self._algorithm, version.version, now).kid]
                 keyring.activate(session, next_kid[0], now)
-        self._signer.forget()
         return version
 
     def advance(self, in_force: int | None) -> list[Version]:
@@ -82,7 +82,6 @@ class Keys:
                     now = self._ledger.clock()
                     keyring.activate(session, step.kid, now)
                     record(session, now, SYSTEM, "key.activate", step.kid)
-                self._signer.forget()
                 return None
             case "remove":
                 with self._ledger.change("keys", SYSTEM, "removed") as (session, version):

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from control.authority.at_rest import protect
 from control.authority.authority import Authority, open_authority
 from control.authority.keyring import KeyInfo, Signer
 from control.authority.lifecycle import RETIRE_AFTER_S
 from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
-from control.errors import Conflict, NotFound
+from control.authority.vault import Vault
+from control.errors import Conflict, ControlError, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
 from control.issuers.held import DEFAULT_GRACE_S
@@ -32,7 +34,7 @@ from .explanation import Explanation, explained
 from .inputs import workloads
 from .join_tokens import JoinTokenInfo, JoinTokens
 from .keys import Keys
-from .ledger import Ledger
+from .ledger import SYSTEM, Ledger
 from .providers import Providers
 from .publication import Publication
 from .revocations import RevocationInfo
@@ -49,6 +51,7 @@ class Mesh:
         self,
         database: Database,
         authority: Authority,
+        vault: Vault,
         issuer_url: str,
         secrets: Callable[[str], str | None],
         clock: Callable[[], float],
@@ -60,14 +63,13 @@ class Mesh:
         self._issuer_url, self._secrets = issuer_url, secrets
         self._publication = Publication(authority, issuer_url, secrets)
         self._ledger = Ledger(database, self._publication, clock)
-        signer = Signer(database)
-        self._keys = Keys(self._ledger, signer, token_algorithm)
+        self._keys = Keys(self._ledger, vault, token_algorithm)
         self._join_tokens = JoinTokens(database, authority.ca_der, clock)
         self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
         self.applications = Applications(database, clock, Callers(self._ledger).changed)
         self.operators, self.api_keys = Operators(database, clock), ApiKeys(self._ledger, self.applications)
         self.providers = Providers(self._ledger, issuer_url, key_grace_s)
-        self._tokens = AccessTokens(issuer_url, self._audiences, signer.sign, clock, token_lifetime_s)
+        self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
         self._endpoint = TokenEndpoint(self.applications, self._tokens)
         self._push_tls = PushTls(authority, clock())
         self._offer()
@@ -294,10 +296,17 @@ def open_mesh(
     token_lifetime_s: int = 900,
     token_algorithm: str = "ES256",
     key_grace_s: int = DEFAULT_GRACE_S,
+    vault: Vault | None = None,
 ) -> Mesh:
-    """The mesh kept in ``data`` (or in the database of that URL), made now if there is none."""
-    store = open_database(data, database)
-    with store.write() as session:
-        authority = open_authority(session, clock())
+    """The mesh kept in ``data`` (or in the database of that URL), made now if there is none. Its private keys are as
+    ``vault`` says: encrypted, or as they are. WrongMasterKey, and nothing is changed."""
+    store, box = open_database(data, database), vault or Vault()
+    try:
+        protect(store, box, clock(), SYSTEM)
+        with store.write() as session:
+            authority = open_authority(session, clock(), box)
+    except ControlError:
+        store.close()
+        raise
     algorithm = algorithm_named(token_algorithm)
-    return Mesh(store, authority, public_url.rstrip("/"), secrets, clock, token_lifetime_s, algorithm, key_grace_s)
+    return Mesh(store, authority, box, public_url.rstrip("/"), secrets, clock, token_lifetime_s, algorithm, key_grace_s)

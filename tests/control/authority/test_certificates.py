@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from control.authority.authority import Authority, expires_at, open_authority
 from control.authority.certificates import CA_DAYS, SERVER_DAYS, WORKLOAD_DAYS, der, requested_key, sidecar_id_of
 from control.authority.push_tls import RENEW_AFTER_S, PushTls
+from control.authority.vault import Vault
 from control.errors import Denied
 from control.store import open_database
 from sidecar.contract.messages import CONTROL_NAME
@@ -31,7 +32,7 @@ def authority(tmp_path: Path) -> Authority:
     """A fresh one."""
     database = open_database(tmp_path / "data")
     with database.write() as session:
-        opened = open_authority(session, NOW)
+        opened = open_authority(session, NOW, Vault())
     database.close()
     return opened
 
@@ -136,7 +137,7 @@ def test_another_meshs_certificate_is_not_ours(authority: Authority, tmp_path: P
     """Even with the same names in it."""
     database = open_database(tmp_path / "other")
     with database.write() as session:
-        other = open_authority(session, NOW)
+        other = open_authority(session, NOW, Vault())
     database.close()
     assert not authority.is_ours(workload(other))
 
@@ -147,7 +148,7 @@ def test_the_authority_survives_a_restart(tmp_path: Path) -> None:
     for _ in range(2):
         database = open_database(tmp_path)
         with database.write() as session:
-            opened = open_authority(session, NOW)
+            opened = open_authority(session, NOW, Vault())
         kept.append((opened.ca_der, opened.signing_public_key, opened.seal(b"x")))
         database.close()
     assert kept[0] == kept[1]

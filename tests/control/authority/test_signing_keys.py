@@ -7,8 +7,11 @@ import pytest
 
 from control.authority import keyring, signing_keys
 from control.authority.signing_keys import Algorithm
+from control.authority.vault import Vault
 from control.errors import Conflict, Invalid, NotFound
 from control.store import open_database
+
+PLAIN = Vault()
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
@@ -43,16 +46,16 @@ def test_a_rotation_in_the_store(tmp_path: Path) -> None:
     """Prepared, active, retiring, gone; published until gone."""
     database = open_database(tmp_path)
     with database.write() as session:
-        first = keyring.prepare(session, "ES256", 0, 10)
+        first = keyring.prepare(session, PLAIN, "ES256", 0, 10)
         keyring.activate(session, first.kid, 10)
-        second = keyring.prepare(session, "EdDSA", 1, 20)
-        assert keyring.active_key(session)[0] == first.kid
+        second = keyring.prepare(session, PLAIN, "EdDSA", 1, 20)
+        assert keyring.active_key(session, PLAIN)[0] == first.kid
         assert [jwk["kid"] for jwk in keyring.published(session)] == [first.kid, second.kid]
         with pytest.raises(Conflict):
-            keyring.prepare(session, "ES256", 2, 21)
+            keyring.prepare(session, PLAIN, "ES256", 2, 21)
         keyring.activate(session, second.kid, 30)
         assert [(k.state, k.retired_at) for k in keyring.all_keys(session)] == [("retiring", 30), ("active", None)]
-        assert keyring.active_key(session)[0] == second.kid
+        assert keyring.active_key(session, PLAIN)[0] == second.kid
         keyring.remove(session, first.kid)
         assert [jwk["kid"] for jwk in keyring.published(session)] == [second.kid]
     database.close()
@@ -62,7 +65,7 @@ def test_a_revoked_key_loses_its_private_half(tmp_path: Path) -> None:
     """It is kept as a record, is not published, and nothing can sign with it again."""
     database = open_database(tmp_path)
     with database.write() as session:
-        key = keyring.prepare(session, "ES256", 0, 10)
+        key = keyring.prepare(session, PLAIN, "ES256", 0, 10)
         assert keyring.revoke(session, key.kid, 20) == "prepared"
         assert keyring.published(session) == ()
         assert [k.state for k in keyring.all_keys(session)] == ["revoked"]
@@ -73,17 +76,16 @@ def test_a_revoked_key_loses_its_private_half(tmp_path: Path) -> None:
     database.close()
 
 
-def test_the_signer_looks_again_when_told(tmp_path: Path) -> None:
-    """It keeps the active key at hand until the keys change."""
+def test_the_signer_hears_of_a_change_that_another_made(tmp_path: Path) -> None:
+    """Each token is signed with the key that is active then, whoever made it so."""
     database = open_database(tmp_path)
-    signer = keyring.Signer(database)
+    signer = keyring.Signer(database, PLAIN)
     with database.write() as session:
-        first = keyring.prepare(session, "ES256", 0, 10).kid
+        first = keyring.prepare(session, PLAIN, "ES256", 0, 10).kid
         keyring.activate(session, first, 10)
     assert jwt.get_unverified_header(signer.sign({}))["kid"] == first
     with database.write() as session:
-        second = keyring.prepare(session, "ES256", 0, 20).kid
+        second = keyring.prepare(session, PLAIN, "ES256", 0, 20).kid
         keyring.activate(session, second, 20)
-    signer.forget()
     assert jwt.get_unverified_header(signer.sign({}))["kid"] == second
     database.close()

@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from control.authority import keyring
+from control.authority.vault import Vault
 from control.errors import Invalid
 from control.identity import AccessTokens, Applications, TokenEndpoint
 from control.identity.metadata import metadata
@@ -28,11 +29,11 @@ class Rig:
     def __init__(self, data: Path) -> None:
         self.database = open_database(data)
         with self.database.write() as session:
-            self.jwk = keyring.prepare(session, "ES256", 0, NOW).jwk
+            self.jwk = keyring.prepare(session, Vault(), "ES256", 0, NOW).jwk
             keyring.activate(session, self.jwk["kid"], NOW)
         self.applications = Applications(self.database, self.clock)
         self.audiences = {"orders": ORDERS, "stock": STOCK}
-        signer = keyring.Signer(self.database)
+        signer = keyring.Signer(self.database, Vault())
         self.tokens = AccessTokens(ISSUER, lambda: self.audiences, signer.sign, self.clock)
         self.endpoint = TokenEndpoint(self.applications, self.tokens)
         self.app, self.secret = self.applications.create("web", "ann", scopes=["orders:read", "stock:read"])
