@@ -152,14 +152,14 @@ class Parent:
         deaths = 0
         while not self._life.drain.is_set():
             born = trio.current_time()
-            code = await self._one(number, begun)
+            code, how = await self._life_of_one(number, begun)
             if self._life.drain.is_set() or not self._all_begun:
                 self._codes.append(code)
                 self._failed |= not self._life.drain.is_set()
                 break
             deaths = deaths + 1 if trio.current_time() - born < YOUNG_S else 0
             wait_s = RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S) - 1)]
-            _log.error("worker %d ended (%s); another takes its place in %g s", number, ended_by(code), wait_s)
+            _log.error("worker %d %s; another takes its place in %g s", number, how, wait_s)
             self._replaced += 1
             with trio.move_on_after(wait_s):
                 await self._life.drain.wait()
@@ -167,14 +167,30 @@ class Parent:
             self._life.end()
         begun.set()
 
+    async def _life_of_one(self, number: int, begun: trio.Event) -> tuple[int, str]:
+        """One worker's exit code and how it ended. What the system denies a worker (a process, a descriptor, memory)
+        is that worker's death and not everybody's."""
+        try:
+            code = await self._one(number, begun)
+        except OSError as error:
+            how = f"cannot be started ({error.strerror or error})"
+            if not self._all_begun:
+                _log.error("worker %d %s", number, how)
+            return 1, how
+        return code, f"ended ({ended_by(code)})"
+
     async def _one(self, number: int, begun: trio.Event) -> int:
         """One worker's life; its exit code."""
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-P", "-m", "sidecar.workers.worker", str(theirs.fileno())]
-            process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
-            )
+            try:
+                process = await trio.lowlevel.open_process(
+                    command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
+                )
+            except BaseException:
+                ours.close()
+                raise
         worker = Worker(process, Channel(ours))
         self._workers[number] = worker
         try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -93,6 +94,25 @@ def test_two_workers_share_the_load_and_a_death_is_made_good(pair: Lone) -> None
     assert "worker 1 ended (signal 9); another takes its place" in pair.log()
     for one in kept + later:
         one.peer.close()
+    assert pair.end() == 0
+
+
+def test_a_worker_that_cannot_be_replaced_is_no_end_of_the_others(pair: Lone) -> None:
+    """When the system has no descriptor left for a new process, the other worker serves on, and once it has some the
+    dead one is replaced."""
+    parent = pair.processes.pid("orders")
+    first, second = children(parent)
+    before = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+    resource.prlimit(parent, resource.RLIMIT_NOFILE, (8, before[1]))
+    os.kill(first, signal.SIGKILL)
+    while "worker 1 cannot be started (Too many open files); another takes its place" not in pair.log():
+        time.sleep(0.02)
+    assert children(parent) == [second]
+    for _ in range(5):
+        assert httpx.get(pair.url, trust_env=False).status_code == 200
+    resource.prlimit(parent, resource.RLIMIT_NOFILE, before)
+    while len(children(parent)) < 2 or len(pair.ready()["workers"]) < 2:
+        time.sleep(0.02)
     assert pair.end() == 0
 
 
