@@ -12,9 +12,10 @@ MASK = "***"
 
 _MARKS = ("eyJ", "sgk_", "sgj1_", "sgs_", "sgo_")
 _DOT = r"(?:\.|%(?:25)*2[Ee])"
+_BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=%20))"
 _SHAPES = re.compile(
-    rf"eyJ[A-Za-z0-9_-]*{_DOT}(?:[A-Za-z0-9_-]|{_DOT})*"
-    r"|(sgk_[0-9A-Za-z-]{1,64}_)[0-9A-Za-z_-]+|(sg(?:j1|s|o)_)[0-9A-Za-z_-]+"
+    rf"eyJ[A-Za-z0-9_-]{{10,}}{_DOT}(?:[A-Za-z0-9_-]|{_DOT})*"
+    rf"|{_BEGINS}(sgk_[0-9A-Za-z-]{{1,64}}_)[0-9A-Za-z_-]+|{_BEGINS}(sg(?:j1|s|o)_)[0-9A-Za-z_-]+"
 )
 
 

@@ -69,7 +69,17 @@ def test_a_message_of_the_process_holds_none() -> None:
 
 def test_what_is_no_credential_stays() -> None:
     """An operator reads paths as they were, and which API key it was."""
-    for text in ("/eyJ/a.b", "/orders/eyJhbGciOiJub25lIn0", "/a/sgk_", "/static/app.3f2c.js", "/x;v=1.2.3"):
+    for text in (
+        "/eyJ/a.b",
+        "/orders/eyJhbGciOiJub25lIn0",
+        "/a/sgk_",
+        "/static/app.3f2c.js",
+        "/heyJude.mp3",
+        "/msgs_archive",
+        "/x;v=1.2.3",
+    ):
         assert masked(text) == text
     assert masked(f"/a/{KEY}/b") == "/a/sgk_ab12_***/b"
+    assert masked(f"/Bearer%20{TOKEN}") == "/Bearer%20eyJ***"
+    assert masked(f"/ApiKey%20{KEY}") == "/ApiKey%20sgk_ab12_***"
     assert masked(f"/a/{TOKEN}/b") == "/a/eyJ***/b"
