@@ -95,7 +95,9 @@ class Certificate:
             told, self._told = self._told.is_set(), trio.Event()
             stamp = await trio.to_thread.run_sync(self._stamp)
             still, self._seen = stamp == self._seen, stamp
-            if told or (still and stamp != self._tried):
+            # A pair that failed is tried at each look: a right that was given, or a descriptor that is free again,
+            # shows in no stamp.
+            if told or (still and (stamp != self._tried or self.error)):
                 self._tried = stamp
                 await self._replace()
 
@@ -103,8 +105,9 @@ class Certificate:
         try:
             self._loaded = await trio.to_thread.run_sync(load, *self._paths)
         except CertificateError as error:
+            if self.error != str(error):
+                _log.error("the new certificate cannot be used, the one before stays: %s", error)
             self.error = str(error)
-            _log.error("the new certificate cannot be used, the one before stays: %s", error)
         else:
             self.error = ""
             _log.info("the certificate was loaded again")

@@ -128,6 +128,29 @@ async def test_a_reload_looks_at_once(tmp_path: Path, nursery: trio.Nursery) -> 
     await until(lambda: watched.days() == 60)
 
 
+async def test_what_failed_for_a_passing_reason_is_tried_again(
+    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new pair that could not be read for want of a right or a descriptor is taken once it can be, though the files
+    have not changed since; the log says it once."""
+    watched, read = Watched(tmp_path), Path.read_bytes
+    tries = []
+
+    def denied(path: Path) -> bytes:
+        tries.append(path)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    write_pair(tmp_path, days=60)
+    nursery.start_soon(watched.certificate.watch)
+    await until(lambda: len(tries) > 3)
+    assert watched.certificate.error.endswith("Permission denied")
+    monkeypatch.setattr(Path, "read_bytes", read)
+    await until(lambda: watched.days() == 60)
+    assert watched.certificate.error == ""
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+
+
 def test_a_version_that_x509_does_not_have_is_a_sentence(tmp_path: Path) -> None:
     """cryptography's exception for it is no ValueError."""
     certificate, key = write_pair(tmp_path)
