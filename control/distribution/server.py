@@ -5,6 +5,7 @@ goes wrong in one ends that one connection. Nothing here decides who may come in
 should run (``desired``).
 """
 
+import errno
 import logging
 import math
 import time
@@ -33,6 +34,8 @@ from .wire import FrameStream
 TROUBLE = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError)
 """What a connection can end with that is nobody's fault here."""
 
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+ACCEPT_AGAIN_S = 0.1
 FAREWELL_S = 1.0
 """How long a Refuse may take."""
 
@@ -42,8 +45,9 @@ class Limits:
     """Every bound of the push server."""
 
     connections: int = 20_000
-    waiting: int = 4096
+    silent: int = 4096
     unauthenticated: int = 256
+    line: int = 1024
     fair_s: float = 2.0
     handshake_timeout_s: float = 10.0
     hello_timeout_s: float = 10.0
@@ -69,8 +73,8 @@ class PushServer(Fleet):
         self._limits, self._now = limits or Limits(), now
         super().__init__(core, threads or Threads(self._limits.core_threads), now)
         self._admission = Admission(core, self._threads)
-        self._lobby = WaitingRoom(self._limits.waiting, 0, self._limits.fair_s)
-        self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.waiting, self._limits.fair_s)
+        self._lobby = WaitingRoom(self._limits.silent, 0, self._limits.fair_s)
+        self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.line, self._limits.fair_s)
         self._open = 0
         self._turned_away, self._say_so_from = 0, -math.inf
 
@@ -83,7 +87,8 @@ class PushServer(Fleet):
         """Accept for ever. Takes responsibility for the listeners."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self.distribute)
-            await nursery.start(partial(trio.serve_listeners, self._accepted, list(listeners)))
+            for listener in listeners:
+                nursery.start_soon(self._accept, listener, nursery)
             task_status.started()
 
     async def distribute(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -94,6 +99,22 @@ class PushServer(Fleet):
             nursery.start_soon(self._sightings.run)
             await nursery.start(self._orders.run)
             task_status.started()
+
+    async def _accept(self, listener: trio.abc.Listener[trio.SocketStream], nursery: trio.Nursery) -> None:
+        """While the line is full, newcomers wait in the kernel, where they cost nothing: turned away, a fleet would
+        come again and again until nothing else was done."""
+        async with listener:
+            while True:
+                await self._waiting.has_place()
+                try:
+                    raw = await listener.accept()
+                except OSError as error:
+                    if error.errno not in _NO_ROOM:
+                        raise
+                    record(logging.ERROR, "accept_failed", why=_said(error))
+                    await trio.sleep(ACCEPT_AGAIN_S)
+                else:
+                    nursery.start_soon(self._accepted, raw)
 
     async def _accepted(self, raw: trio.SocketStream) -> None:
         address = _peer(raw)
@@ -188,7 +209,7 @@ class PushServer(Fleet):
 
     async def _stay(self, session: Session, admitted: Admitted, wire: FrameStream, talk: Conversation) -> None:
         """From the welcome to the end, for which ``session`` then holds the reason."""
-        core, pace = self._core, self._limits.pace
+        core, pace = self._core, self._limits.pace.among(len(self._registry))
         key, certificate = core.signing_public_key, admitted.certificate
         welcome = Welcome(session.sidecar_id, key, pace.heartbeat_s, certificate, session.protocol)
         watch = Watch(self._answered, self._refreshes.ask)

@@ -34,6 +34,7 @@ class WaitingRoom:
         self._seats, self._places, self._fair_s = seats, line, fair_s
         self._taken: dict[Seat, None] = {}  # in order of arrival
         self._line = deque[trio.Event]()
+        self._left = trio.Event()
 
     def __len__(self) -> int:
         """The seats taken."""
@@ -55,6 +56,11 @@ class WaitingRoom:
                 self._taken.pop(seat, None)
                 self._call_next()
 
+    async def has_place(self) -> None:
+        """Until there is a place in the line."""
+        while len(self._line) >= self._places > 0:
+            await self._left.wait()
+
     def _has_seat(self) -> bool:
         return len(self._taken) < self._seats and not self._line
 
@@ -71,6 +77,8 @@ class WaitingRoom:
                     self._line[self._line.index(turn)] = turn = trio.Event()
         finally:
             self._line.remove(turn)
+            self._left.set()
+            self._left = trio.Event()
             self._call_next()
 
     def _call_next(self) -> None:

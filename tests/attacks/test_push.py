@@ -157,7 +157,7 @@ async def test_thousands_of_silent_connections_shut_nobody_out(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Seats are few and cheap: newcomers are turned away, or take the seat of who kept silent longest."""
-    async with undisturbed(replace(LIMITS, unauthenticated=50, waiting=0)) as st:
+    async with undisturbed(replace(LIMITS, unauthenticated=50, line=0)) as st:
         silent = [st.connect() for _ in range(2000)]
         await wait_all_tasks_blocked()
         assert sum([await _is_open(peer) for peer in silent]) == 50

@@ -1,6 +1,7 @@
 """docs/protocol.md says what the code does."""
 
 import dataclasses
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from control.distribution import conversation as control_role
 from control.distribution import refreshes as control_refreshes
 from control.distribution import reports as control_reports
 from control.distribution.registry import MAX_PER_SIDECAR
+from control.distribution.session import MAX_HEARTBEAT_S, PINGS_A_SECOND
 from sidecar.contract import messages
 from sidecar.contract.envelope import Sealed
 from sidecar.contract.increment import MAX_CHAIN, MAX_CHAIN_BYTES
@@ -84,12 +86,21 @@ def test_every_field_of_the_values_is_on_the_page(message: ToControl | ToSidecar
 
 
 def test_both_state_tables_are_on_the_page() -> None:
-    """As many rows as the code has entries, with the same words."""
-    text = section("## Who may say what, when")
-    for state, kind in [*sidecar_role.TRANSITIONS, *control_role.TRANSITIONS]:
-        word = "snapshot" if kind is Push else kind.__name__.lower()
-        name = state.name.lower().replace("_", " ")
-        assert any(row.startswith(f"| {name}") and f"`{word}`" in row for row in text.splitlines()), (name, word)
+    """Row by row, in the same words, and no row that the code does not have."""
+    for heading, table in (("### A sidecar's", sidecar_role.TABLE), ("### Control's", control_role.TABLE)):
+        rows = [
+            f"| {before.value} | {told(event)} | {then.value} | {action.value} |"
+            for (before, event), (then, action) in table.items()
+        ]
+        assert [line for line in section(heading).splitlines() if line.startswith("| ")][1:] == rows
+
+
+def told(event: Enum | type[ToControl | ToSidecar]) -> str:
+    """A message by its name on the wire, anything else by its words."""
+    if isinstance(event, Enum):
+        return str(event.value)
+    name = "snapshot" if event is Push else event.__name__.lower()
+    return f"`{name}`" + (" (protocol 3)" if event is Report else "")
 
 
 def test_the_limits_on_the_page_are_those_of_the_code() -> None:
@@ -106,11 +117,12 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"connecting (TCP or unix) | {CONNECT_TIMEOUT_S:g} s",
         f"TLS handshake, either end | {limits.handshake_timeout_s:g} s",
         f"hello, whole, after TLS | {limits.hello_timeout_s:g} s",
-        f"heartbeat | {limits.pace.heartbeat_s} s",
+        f"heartbeat | {limits.pace.heartbeat_s} s; with more than {PINGS_A_SECOND * limits.pace.heartbeat_s:,} sidecars the"
+        f" {PINGS_A_SECOND}th part of their number, {MAX_HEARTBEAT_S} s at most",
         f"one write | {limits.pace.write_timeout_s:g} s",
         f"pushes without an answer | {control_role.MAX_UNANSWERED}",
-        f"have not sent a byte | {limits.waiting}; when full, one that kept silent for {limits.fair_s:g} s",
-        f"in line for these, in the order of their first byte | {limits.waiting}",
+        f"have not sent a byte | {limits.silent}; when full, one that kept silent for {limits.fair_s:g} s",
+        f"in line for these, in the order of their first byte; then newcomers wait in the kernel | {limits.line}",
         f"without a hello yet | {limits.unauthenticated}; when full, one that kept silent for {limits.fair_s:g} s",
         f"connections in all | {limits.connections:,}",
         f"connections of one sidecar | {MAX_PER_SIDECAR}",

@@ -4,9 +4,11 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 
 from control.distribution import PushServer
+from control.distribution.session import Pace
 from sidecar.contract.messages import CONTROL_NAME
 from sidecar.contract.snapshot import Route
 
@@ -78,3 +80,9 @@ async def test_who_does_not_read_delays_nobody_and_misses_nothing() -> None:
             versions.append(push.version)
             await stuck.ack(push)
         assert versions == sorted(versions) and len(versions) < 5
+
+
+@pytest.mark.parametrize(("sessions", "heartbeat_s"), [(0, 10), (2000, 10), (3000, 15), (10_000, 50), (20_000, 60)])
+def test_a_large_fleet_is_pinged_less_often(sessions: int, heartbeat_s: int) -> None:
+    """Its welcome says how often."""
+    assert Pace().among(sessions).heartbeat_s == heartbeat_s
