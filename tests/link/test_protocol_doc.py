@@ -117,8 +117,8 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"connecting (TCP or unix) | {CONNECT_TIMEOUT_S:g} s",
         f"TLS handshake, either end | {limits.handshake_timeout_s:g} s",
         f"hello, whole, after TLS | {limits.hello_timeout_s:g} s",
-        f"heartbeat | {limits.pace.heartbeat_s} s; with more than {PINGS_A_SECOND * limits.pace.heartbeat_s:,} sidecars the"
-        f" {PINGS_A_SECOND}th part of their number, {MAX_HEARTBEAT_S} s at most",
+        f"heartbeat | {limits.pace.heartbeat_s} s; with more than {PINGS_A_SECOND * limits.pace.heartbeat_s:,} sidecars"
+        f" the {PINGS_A_SECOND}th part of their number, {MAX_HEARTBEAT_S} s at most",
         f"one write | {limits.pace.write_timeout_s:g} s",
         f"pushes without an answer | {control_role.MAX_UNANSWERED}",
         f"have not sent a byte | {limits.silent}; when full, one that kept silent for {limits.fair_s:g} s",
