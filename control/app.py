@@ -32,6 +32,8 @@ from starlette.types import ASGIApp
 
 from control.api.app import application, guarded
 from control.api.versions import MAX_WAIT_S
+from control.authority.key_source import KeySource
+from control.authority.vault import Vault
 from control.dashboard import dashboard
 from control.distribution import PushServer
 from control.errors import ControlError
@@ -92,9 +94,14 @@ def _bind(settings: Settings) -> tuple[Bound, list[Bound]]:
 
 def _open(settings: Settings, public_url: str) -> Mesh:
     where = f"data {settings.data}"
+    vault = _vault(settings)
     try:
         return open_mesh(
-            settings.data, public_url, token_lifetime_s=settings.token_lifetime_s, key_grace_s=settings.key_grace_s
+            settings.data,
+            public_url,
+            token_lifetime_s=settings.token_lifetime_s,
+            key_grace_s=settings.key_grace_s,
+            vault=vault,
         )
     except OSError as error:
         raise _unusable(settings.data, error) from None
@@ -106,6 +113,22 @@ def _open(settings: Settings, public_url: str) -> Mesh:
         raise StartError(f"{where}: the policy in force can no longer be compiled: {first}") from None
     except ControlError as error:
         raise StartError(f"{where}: {error}") from None
+
+
+def _vault(settings: Settings) -> Vault:
+    """What the private keys are kept in, its master keys read."""
+    given = (settings.master_key, settings.master_key_previous)
+    try:
+        current, previous = (None if one is None else _kept_apart(one, settings.data).read() for one in given)
+    except ControlError as error:
+        raise StartError(str(error), 2) from None
+    return Vault(current, () if previous is None else (previous,))
+
+
+def _kept_apart(source: KeySource, data: Path) -> KeySource:
+    if source.file is not None and source.file.resolve().is_relative_to(data.resolve()):
+        raise StartError(f"{source.said}: is in the data directory, whose every copy would hold both. Move it.", 2)
+    return source
 
 
 def _unusable(data: Path, error: OSError) -> StartError:

@@ -1,13 +1,15 @@
 """Flags, environment and TOML to one frozen value, or one clear sentence.
 
 A setting ``http`` is the flag ``--http``, the variable ``CONTROL_HTTP`` and the TOML key ``http``; a flag beats a
-variable, a variable beats the file. The operator credential has no flag, because a process list shows flags to
-everyone. Variables that are no setting are left alone: ``CONTROL_URL`` is the client's, and Kubernetes invents
-``CONTROL_PORT`` for a service called control.
+variable, a variable beats the file. The operator credential and the master key have no flag, because a process list
+shows flags to everyone; where a master key comes from is said here, and it is read elsewhere. Variables that are no
+setting are left alone: ``CONTROL_URL`` is the client's, and Kubernetes invents ``CONTROL_PORT`` for a service called
+control.
 """
 
 import difflib
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +17,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from control.authority.key_source import KeySource
 
 PREFIX = "CONTROL_"
 MIN_TOKEN_CHARS = 32
@@ -38,6 +42,8 @@ class Settings:
     token_lifetime_s: int = 900
     key_grace_s: int = 3600
     provider_networks: tuple[Network, ...] = ()
+    master_key: KeySource | None = None
+    master_key_previous: KeySource | None = None
     log_level: str = "info"
 
 
@@ -149,6 +155,16 @@ def _provider_networks(text: str) -> tuple[Network, ...]:
         raise SettingsError(f"{text!r} is not a list of networks such as 10.0.0.0/8,fd00::/8") from None
 
 
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        words = ()
+    if not words:
+        raise SettingsError("is no command: the words of a program and its arguments, which no shell sees")
+    return words
+
+
 def _log_level(text: str) -> str:
     if text.lower() not in LOG_LEVELS:
         raise SettingsError(f"{text!r} is none of {', '.join(LOG_LEVELS)}")
@@ -166,9 +182,21 @@ SETTINGS = (
     Setting("token_lifetime", _token_lifetime, "how long an issued token lives", "15m"),
     Setting("key_grace", _key_grace, "how long a key that its provider has dropped still counts", "1h"),
     Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
+    Setting("master_key", str, "encrypts private keys at rest (variable or file only)", "none", secret=True),
+    Setting("master_key_file", Path, "file that holds the master key"),
+    Setting("master_key_command", _command, "program, with its arguments, that prints the master key"),
+    Setting("master_key_previous", str, "the master key before (variable or file only)", secret=True),
+    Setting("master_key_previous_file", Path, "file that holds the master key before"),
+    Setting("master_key_previous_command", _command, "program that prints the master key before"),
     Setting("log_level", _log_level, ", ".join(LOG_LEVELS), "info"),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+SAID_IN_ONE_WAY = (
+    ("token", "token_file"),
+    *((name, f"{name}_file", f"{name}_command") for name in ("master_key", "master_key_previous")),
+)
+"""Settings that exclude each other: one thing, said in several ways."""
 
 Given = dict[str, tuple[str, str]]
 """Setting name to its text and where it was said."""
@@ -180,8 +208,9 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
     layers = (_from_file(Path(config)) if config else {}, _from_environment(environ), _from_flags(flags))
     given: Given = {}
     for layer in layers:
-        if "token" in layer or "token_file" in layer:  # one credential, said in two ways: a later layer wins whole
-            given = {name: said for name, said in given.items() if name not in ("token", "token_file")}
+        for ways in SAID_IN_ONE_WAY:
+            if layer.keys() & set(ways):  # a later layer wins whole
+                given = {name: said for name, said in given.items() if name not in ways}
         given |= layer
     return _build({name: _parse(_BY_NAME[name], *said) for name, said in given.items()})
 
@@ -212,7 +241,7 @@ def _from_file(path: Path) -> Given:
             near = difflib.get_close_matches(name, _BY_NAME, 1)
             raise SettingsError(f"{path}: {name}: there is no such setting" + (f"; {near[0]}?" if near else ""))
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            value = ",".join(value)
+            value = shlex.join(value) if _BY_NAME[name].parse is _command else ",".join(value)
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise SettingsError(f"{path}: {name}: should be text")
         given[name] = (str(value), f"{path}: {name}")
@@ -227,15 +256,29 @@ def _parse(setting: Setting, text: str, said: str) -> Any:
 
 
 def _build(values: dict[str, Any]) -> Settings:
-    token_file = values.pop("token_file", None)
-    if token_file is not None:
-        if "token" in values:
-            raise SettingsError("token and token_file exclude each other: set one of them")
-        values["token"] = read_token(token_file)
+    for ways in SAID_IN_ONE_WAY:
+        said = [name for name in ways if name in values]
+        if len(said) > 1:
+            raise SettingsError(f"{' and '.join(said)} exclude each other: set one of them")
+        if said and ways[0] != "token":
+            values[ways[0]] = _key_source(said[0], values.pop(said[0]))
+    if "master_key_previous" in values and "master_key" not in values:
+        raise SettingsError("master_key_previous is of use beside a master_key alone: set that too")
+    if "token_file" in values:
+        values["token"] = read_token(values.pop("token_file"))
     for name in ("token_lifetime", "key_grace"):
         if name in values:
             values[f"{name}_s"] = values.pop(name)
     return Settings(**values)
+
+
+def _key_source(name: str, value: Any) -> KeySource:
+    match value:
+        case Path():
+            return KeySource(f"{name} {value}", file=value)
+        case tuple():
+            return KeySource(name, command=value)
+    return KeySource(name, text=value)
 
 
 def read_token(path: Path) -> str:

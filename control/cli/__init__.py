@@ -11,6 +11,7 @@
 ``identity``  app, token
 ``operators`` operator, whoami
 ``keys``      keys, revoke
+``master_key`` master-key
 ``serve``     serve
 
 Nothing heavy is imported before a verb needs it, so that ``control --help`` is quick and ``control check`` needs

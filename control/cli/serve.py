@@ -37,9 +37,15 @@ def serve(
     provider_networks: Annotated[
         Text, _flag("NETWORKS", "Private networks that providers' public names may lead to.")
     ] = None,
+    master_key_file: Annotated[Text, _flag("FILE", "File that holds the master key of the private keys.")] = None,
+    master_key_command: Annotated[Text, _flag("COMMAND", "Program, with arguments, that prints it.")] = None,
+    master_key_previous_file: Annotated[Text, _flag("FILE", "File that holds the master key before.")] = None,
+    master_key_previous_command: Annotated[Text, _flag("COMMAND", "Program that prints the one before.")] = None,
     log_level: Annotated[Text, _flag("LEVEL", "debug, info, warning, error [info].")] = None,
     config: Annotated[Text, _flag("FILE.toml", "Settings from a file.")] = None,
     token: Annotated[Text, typer.Option(hidden=True)] = None,
+    master_key: Annotated[Text, typer.Option(hidden=True)] = None,
+    master_key_previous: Annotated[Text, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run control. Each flag is also a CONTROL_* variable and a key of the TOML file."""
     from control.settings import SettingsError, load
@@ -48,6 +54,12 @@ def serve(
         raise Failure(
             "The operator credential is not taken from the command line, where every process list shows it. "
             "Set CONTROL_TOKEN or --token-file, and make a new credential: this one has been seen.",
+            USAGE,
+        )
+    if master_key is not None or master_key_previous is not None:
+        raise Failure(
+            "A master key is not taken from the command line, where every process list shows it. Set "
+            "CONTROL_MASTER_KEY, --master-key-file or --master-key-command, and make another key: this one was seen.",
             USAGE,
         )
     flags = {
@@ -60,6 +72,10 @@ def serve(
         "token_lifetime": token_lifetime,
         "key_grace": key_grace,
         "provider_networks": provider_networks,
+        "master_key_file": master_key_file,
+        "master_key_command": master_key_command,
+        "master_key_previous_file": master_key_previous_file,
+        "master_key_previous_command": master_key_previous_command,
         "log_level": log_level,
         "config": config,
     }

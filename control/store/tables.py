@@ -171,7 +171,7 @@ class OperatorRow(Base):
 
 
 class SecretRow(Base):
-    """Control's own private keys. File mode protects them; see docs/decisions on keys at rest."""
+    """Control's own private keys, encrypted if there is a master key; see ``control.authority.at_rest``."""
 
     __tablename__ = "secret"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from control.authority.key_source import KeySource
 from control.settings import SETTINGS, Settings, SettingsError, load
 
 TOKEN = "t" * 32
@@ -33,6 +34,20 @@ def test_push_takes_several_places(tmp_path: Path) -> None:
     assert load({"config": str(file)}, {}).push == ("127.0.0.1:1", "unix:/run/x")
 
 
+def test_where_the_master_key_comes_from(tmp_path: Path) -> None:
+    """Variable, file or command; a later layer wins whole; a command is words, in a list or in one text."""
+    file = tmp_path / "c.toml"
+    file.write_text('master_key_command = ["vault", "kv get", "-field=key"]\nmaster_key_previous = "old"\n')
+    found = load({"config": str(file)}, {})
+    assert found.master_key == KeySource("master_key_command", command=("vault", "kv get", "-field=key"))
+    assert found.master_key_previous == KeySource("master_key_previous", text="old")
+    found = load({"config": str(file), "master_key_file": "/run/key"}, {"CONTROL_MASTER_KEY": "new"})
+    assert found.master_key == KeySource("master_key_file /run/key", file=Path("/run/key"))
+    found = load({}, {"CONTROL_MASTER_KEY_COMMAND": "vault 'kv get' -field=key"})
+    assert found.master_key == KeySource("master_key_command", command=("vault", "kv get", "-field=key"))
+    assert "secret" not in repr(load({}, {"CONTROL_MASTER_KEY": "secret"}))
+
+
 def test_variables_of_others_are_left_alone() -> None:
     """CONTROL_URL is the client's and CONTROL_PORT is Kubernetes's: neither is an error."""
     assert load({}, {"CONTROL_URL": "http://x", "CONTROL_PORT": "tcp://10.0.0.1:7000"}) == Settings()
@@ -58,6 +73,9 @@ def test_variables_of_others_are_left_alone() -> None:
         ({}, {"CONTROL_TOKEN": "ü" * 40}, "CONTROL_TOKEN: may hold only"),
         ({}, {"CONTROL_TOKEN": TOKEN, "CONTROL_TOKEN_FILE": "x"}, "exclude each other"),
         ({"token_file": "/nowhere/at/all"}, {}, "token_file /nowhere/at/all: No such file"),
+        ({"master_key_file": "a"}, {"CONTROL_MASTER_KEY_PREVIOUS_COMMAND": "'"}, "is no command"),
+        ({}, {"CONTROL_MASTER_KEY": "a", "CONTROL_MASTER_KEY_FILE": "b"}, "master_key and master_key_file exclude"),
+        ({}, {"CONTROL_MASTER_KEY_PREVIOUS": "a"}, "master_key_previous is of use beside a master_key alone"),
         ({"config": "/nowhere/at/all"}, {}, "--config /nowhere/at/all: No such file"),
     ],
 )
