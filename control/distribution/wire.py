@@ -23,7 +23,7 @@ class FrameStream:
 
     async def receive(self, timeout_s: float) -> bytes | None:
         """The next whole body, or None at a clean end. The time is for all of it: single bytes are no sign of life."""
-        with trio.fail_after(timeout_s):
+        with trio.move_on_after(timeout_s):
             while not self._ready:
                 data = await self._stream.receive_some(CHUNK)
                 if not data:
@@ -31,7 +31,8 @@ class FrameStream:
                         raise ContractError("truncated", "the connection ended within a frame")
                     return None
                 self._ready.extend(self._buffer.feed(data))
-        return self._ready.popleft()
+            return self._ready.popleft()
+        raise trio.TooSlowError
 
     async def send(self, frame: bytes, timeout_s: float) -> None:
         """All of ``frame``, or TooSlowError; after that the stream is of no more use."""
