@@ -9,6 +9,7 @@ all of the chain, once. A write that does not finish in time, or silence, ends t
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import trio
 
@@ -46,7 +47,7 @@ class Watch:
     asked: Callable[["Session", str], None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Session:
     """A connected sidecar. ``version`` is what it says it enforces, 0 for nothing; ``nacked`` is (version, reason)
     if its last word was no. ``differs``: what it came with is not what we signed under that number. ``greeted``:
@@ -176,6 +177,12 @@ class Session:
             self._filled.set()
 
 
+@lru_cache(64)
+def _shared(capabilities: tuple[str, ...]) -> tuple[str, ...]:
+    """A fleet has the same ones: kept once."""
+    return capabilities
+
+
 def begin(sidecar_id: str, hello: Hello, address: str, now: float) -> Session:
     """A session as the hello describes it."""
     return Session(
@@ -184,7 +191,7 @@ def begin(sidecar_id: str, hello: Hello, address: str, now: float) -> Session:
         instance=hello.instance,
         agent=hello.agent,
         address=address,
-        capabilities=hello.capabilities,
+        capabilities=_shared(hello.capabilities),
         protocol=hello.protocol,
         connected_at=now,
         seen_at=now,

@@ -1,7 +1,5 @@
 """Frames over a trio stream, control's end. Knows lengths and deadlines, not messages."""
 
-from collections import deque
-
 import trio
 
 from sidecar.contract.framing import FrameBuffer
@@ -19,7 +17,7 @@ class FrameStream:
         self._stream = stream
         self._tls = stream if isinstance(stream, TlsStream) else None
         self._buffer = FrameBuffer(max_body)
-        self._ready: deque[bytes] = deque()
+        self._ready: list[bytes] = []  # the next one last
 
     async def receive(self, timeout_s: float) -> bytes | None:
         """The next whole body, or None at a clean end. The time is for all of it: single bytes are no sign of life."""
@@ -30,8 +28,8 @@ class FrameStream:
                     if self._buffer.unfinished:
                         raise ContractError("truncated", "the connection ended within a frame")
                     return None
-                self._ready.extend(self._buffer.feed(data))
-            return self._ready.popleft()
+                self._ready = self._buffer.feed(data)[::-1]
+            return self._ready.pop()
         raise trio.TooSlowError
 
     async def send(self, frame: bytes, timeout_s: float) -> None:
