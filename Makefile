@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format bench bench-push soak fuzz peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-push soak fuzz peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -54,6 +54,9 @@ lint: $(STAMP)  ## ruff, mypy --strict, the arrows between the rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+openapi: $(STAMP)  ## write docs/openapi.json as the API is now
+	$(BIN)/python -m control.api.openapi > docs/openapi.json
 
 format: $(STAMP)  ## let ruff put things right
 	$(BIN)/ruff check --fix .

@@ -9,8 +9,10 @@
 ``described``   what the OpenAPI document does not offer is refused
 ``conditional``  ETags of answers, and 304
 ``preconditions``  If-Match
+``openapi``     the OpenAPI document
+``paging``      lists in pages
 ``operators``   who may administer
-``policy``      push, check, diff, explain
+``policy``      push, check, diff, explain; ``policy_shapes``: what it answers
 ``versions``    history, rollback, rollout
 ``fleet``       sidecars and join tokens
 ``identity``    applications and tokens

@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
@@ -15,19 +16,55 @@ from control.mesh import Version
 
 from .access import needs
 from .given import Actor, ApiKeyChange, ApiKeyGiven, Key, TheMesh
+from .paging import Page, Paging
 from .preconditions import IfMatch, tag_of
 
 router = APIRouter(prefix="/v1/api-keys", tags=["identity"])
 
 
+class ApiKeyList(Page):
+    """API keys, without secrets."""
+
+    api_keys: list[ApiKeyInfo]
+
+
+class ApiKeyChanged(BaseModel):
+    """An API key, and the version that tells the sidecars. ``expires_at`` 0: never."""
+
+    id: str
+    name: str
+    subject: str
+    client_id: str
+    scopes: list[str]
+    expires_at: int
+    created_at: int
+    version: int
+
+
+class ApiKeyMade(ApiKeyChanged):
+    """An API key with its text, which is shown this once. ``counts``: whether the policy in force takes it anywhere."""
+
+    key: str
+    counts: bool
+
+
 @router.get("", dependencies=[needs(Role.VIEWER, "identity:read")])
-def list_api_keys(mesh: TheMesh) -> dict[str, list[ApiKeyInfo]]:
-    """Every key, without secrets."""
-    return {"api_keys": mesh.api_keys.list()}
+def list_api_keys(
+    mesh: TheMesh, paging: Paging, subject: Annotated[str | None, Query(max_length=200)] = None
+) -> ApiKeyList:
+    """Every key, by name, or those of a subject; without secrets."""
+    found = [key for key in mesh.api_keys.list() if subject in (None, key.subject)]
+    page, following = paging.of(found, lambda key: (key.name,))
+    return ApiKeyList(api_keys=page, next=following)
 
 
-@router.post("", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
-def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor, response: Response) -> dict[str, Any]:
+@router.post(
+    "",
+    status_code=HTTP_201_CREATED,
+    dependencies=[needs(Role.EDITOR, "identity:write")],
+    responses={404: {"description": "There is no such application."}},
+)
+def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor, response: Response) -> ApiKeyMade:
     """Makes a key. The answer holds its text, which is shown this once. ``counts`` is false if the policy in force has
     no built-in issuer, or no route that takes API keys. Without ``subject`` it is the application's own."""
     subject = given.subject
@@ -44,7 +81,8 @@ def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor, response: Re
         expires_at=_expires_at(given.lifetime_s),
     )
     response.headers["ETag"] = tag_of(info)
-    return {**asdict(info), "key": text, "version": version.version, "counts": mesh.api_keys.counts_somewhere()}
+    counts = mesh.api_keys.counts_somewhere()
+    return ApiKeyMade(**asdict(info), key=text, version=version.version, counts=counts)
 
 
 @router.get("/{key}", dependencies=[needs(Role.VIEWER, "identity:read")])
@@ -58,7 +96,7 @@ def get_api_key(key: Key, mesh: TheMesh, response: Response) -> ApiKeyInfo:
 @router.patch("/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])
 def update_api_key(
     key: Key, given: ApiKeyChange, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response
-) -> dict[str, Any]:
+) -> ApiKeyChanged:
     """Changes what is given. ``lifetime_s`` counts from now; null means for good."""
     said = given.model_dump(exclude_unset=True)
     changes: ApiKeyChanges = {}
@@ -70,7 +108,7 @@ def update_api_key(
         changes["expires_at"] = _expires_at(said["lifetime_s"])
     info, version = mesh.api_keys.update(key, actor, changes, holds=if_match.holds)
     response.headers["ETag"] = tag_of(info)
-    return {**asdict(info), "version": version.version}
+    return ApiKeyChanged(**asdict(info), version=version.version)
 
 
 @router.delete("/{key}", dependencies=[needs(Role.EDITOR, "identity:write")])

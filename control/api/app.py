@@ -1,7 +1,5 @@
 """The FastAPI application, put together, and the gate before it. Knows nothing of the status page."""
 
-from importlib.metadata import version
-
 import trio
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -11,7 +9,7 @@ from control.issuers.fetch import Fetcher
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
 
-from . import access, api_keys, identity, issuer, issuers, keys, operators, policy, problems, versions
+from . import access, api_keys, identity, issuer, issuers, keys, openapi, operators, policy, problems, versions
 from . import fleet as fleet_routes
 from .conditional import Conditional
 from .described import Described
@@ -24,19 +22,25 @@ ROOMS = (policy, versions, fleet_routes, identity, api_keys, keys, issuers, oper
 
 def application(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None) -> FastAPI:
     """Every route of the API, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
-    app = FastAPI(
-        title="Sidegate control",
-        version=version("sidegate"),
-        openapi_url=f"{GUARDED}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = rooms()
     app.state.mesh = mesh
     app.state.fleet = fleet
     app.state.refresher = refresher or Refresher(mesh.providers, Fetcher())
     app.state.attempts = Attempts(trio.current_time())
+    return app
+
+
+def rooms() -> FastAPI:
+    """Every route, with nothing behind it yet: enough to be described."""
+    app = FastAPI(
+        openapi_url=f"{GUARDED}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     problems.install(app)
+    openapi.install(app)
     for room in ROOMS:
         access.check(room.router.routes)
         app.include_router(room.router)

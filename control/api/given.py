@@ -3,7 +3,7 @@
 A key that no shape knows is an error. Limits are here, so that nothing without a bound reaches the mesh.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,8 +62,18 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def shown_as(example: dict[str, Any]) -> ConfigDict:
+    """With that example in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+_SMALL = "trust_domain: shop.test\nissuers: {own: {builtin: true}}\nservices: {orders: {routes: [{path: /**}]}}\n"
+
+
 class PolicyGiven(Given):
     """A policy with what it refers to: ``files`` it names, ``env`` for its ``${NAME}``."""
+
+    model_config = shown_as({"source": _SMALL})
 
     source: Annotated[str, Field(max_length=1024 * 1024)]
     files: Annotated[dict[Name, str], Field(max_length=200)] = {}
@@ -73,11 +83,15 @@ class PolicyGiven(Given):
 class PushGiven(PolicyGiven):
     """A policy to put in force."""
 
+    model_config = shown_as({"source": _SMALL, "note": "first"})
+
     note: Annotated[str, Field(max_length=500)] = ""
 
 
 class ExplainGiven(Given):
     """A request to decide without sending it."""
+
+    model_config = shown_as({"service": "orders", "method": "GET", "path": "/orders/7"})
 
     service: Name
     method: Annotated[str, Field(min_length=1, max_length=40)]
@@ -91,6 +105,8 @@ class ExplainGiven(Given):
 class JoinTokenGiven(Given):
     """A join token to make. ``uses``: how many replicas may share it."""
 
+    model_config = shown_as({"service": "orders", "uses": 3, "lifetime_s": 3600})
+
     service: Name
     uses: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     lifetime_s: Lifetime = 3600
@@ -98,6 +114,8 @@ class JoinTokenGiven(Given):
 
 class AppGiven(Given):
     """An application to register. ``services`` null: all."""
+
+    model_config = shown_as({"name": "web", "scopes": ["orders:read"], "services": ["orders"]})
 
     name: Name
     scopes: Names = []
@@ -107,6 +125,8 @@ class AppGiven(Given):
 class AppChange(Given):
     """What to change of an application; what is absent stays."""
 
+    model_config = shown_as({"active": False})
+
     name: Name | None = None
     scopes: Names | None = None
     services: Names | None = None
@@ -115,6 +135,8 @@ class AppChange(Given):
 
 class ApiKeyGiven(Given):
     """An API key to make: for ``subject``, and as ``app`` if one is named. ``lifetime_s`` null: for good."""
+
+    model_config = shown_as({"subject": "ci", "name": "build", "scopes": ["orders:read"], "lifetime_s": 7776000})
 
     subject: Name | None = None
     app: Name | None = None
@@ -126,6 +148,8 @@ class ApiKeyGiven(Given):
 class ApiKeyChange(Given):
     """What to change of an API key; what is absent stays."""
 
+    model_config = shown_as({"scopes": []})
+
     name: Name | None = None
     scopes: Names | None = None
     lifetime_s: KeyLifetime | None = None
@@ -134,11 +158,15 @@ class ApiKeyChange(Given):
 class KidGiven(Given):
     """A key of an outside issuer."""
 
+    model_config = shown_as({"kid": "2026-11"})
+
     kid: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class TokenGiven(Given):
     """An access token to issue. ``scopes`` and ``services`` null: all that the application has."""
+
+    model_config = shown_as({"app": "web", "scopes": ["orders:read"], "lifetime_s": 900})
 
     app: Name
     scopes: Names | None = None
@@ -149,11 +177,15 @@ class TokenGiven(Given):
 class RotateGiven(Given):
     """A rotation. ``algorithm`` null: as now."""
 
+    model_config = shown_as({"algorithm": "ES256"})
+
     algorithm: Annotated[str, Field(max_length=20)] | None = None
 
 
 class RevocationGiven(Given):
     """Tokens that shall no longer count. ``before``: issued then or earlier (default: now)."""
+
+    model_config = shown_as({"by": "subject", "value": "ann"})
 
     by: Annotated[str, Field(pattern="^(jti|subject|client|issuer)$")]
     value: Annotated[str, Field(max_length=1000)] = ""

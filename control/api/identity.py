@@ -1,8 +1,10 @@
 """Applications, and tokens issued to them by an operator's hand. A secret is in an answer once, when it is made."""
 
-from typing import Any, cast
+from dataclasses import asdict
+from typing import cast
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
@@ -11,23 +13,44 @@ from control.identity.applications import ApplicationChanges
 
 from .access import needs
 from .given import Actor, AppChange, AppGiven, Key, TheMesh, TokenGiven
+from .paging import Page, Paging
 from .preconditions import IfMatch, tag_of
 
 router = APIRouter(prefix="/v1", tags=["identity"])
 
 
+class Apps(Page):
+    """Applications, without secrets."""
+
+    apps: list[Application]
+
+
+class AppSecret(BaseModel):
+    """An application and its secret, which is shown this once."""
+
+    id: str
+    client_id: str
+    name: str
+    scopes: list[str]
+    services: list[str] | None
+    active: bool
+    created_at: int
+    client_secret: str
+
+
 @router.get("/apps", dependencies=[needs(Role.VIEWER, "identity:read")])
-def list_apps(mesh: TheMesh) -> dict[str, list[Application]]:
-    """Every application, without secrets."""
-    return {"apps": mesh.applications.list()}
+def list_apps(mesh: TheMesh, paging: Paging) -> Apps:
+    """Every application, by name, without secrets."""
+    page, following = paging.of(mesh.applications.list(), lambda app: (app.name,))
+    return Apps(apps=page, next=following)
 
 
 @router.post("/apps", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
-def create_app(given: AppGiven, mesh: TheMesh, actor: Actor, response: Response) -> dict[str, Any]:
+def create_app(given: AppGiven, mesh: TheMesh, actor: Actor, response: Response) -> AppSecret:
     """Registers an application. The answer holds its secret, which is shown this once."""
     app, secret = mesh.applications.create(given.name, actor, scopes=given.scopes, services=given.services)
     response.headers["ETag"] = tag_of(app)
-    return {**_plain(app), "client_secret": secret}
+    return AppSecret(**asdict(app), client_secret=secret)
 
 
 @router.get("/apps/{key}", dependencies=[needs(Role.VIEWER, "identity:read")])
@@ -57,26 +80,19 @@ def remove_app(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch) -> None
 
 
 @router.post("/apps/{key}/secret", dependencies=[needs(Role.EDITOR, "identity:write")])
-def rotate_secret(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response) -> dict[str, Any]:
+def rotate_secret(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response) -> AppSecret:
     """A new secret; the old one ends at once."""
     app, secret = mesh.applications.rotate_secret(key, actor, holds=if_match.holds)
     response.headers["ETag"] = tag_of(app)
-    return {**_plain(app), "client_secret": secret}
+    return AppSecret(**asdict(app), client_secret=secret)
 
 
-@router.post("/tokens", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
+@router.post(
+    "/tokens",
+    status_code=HTTP_201_CREATED,
+    dependencies=[needs(Role.EDITOR, "identity:write")],
+    responses={404: {"description": "There is no such application, or no policy yet."}},
+)
 def issue_token(given: TokenGiven, mesh: TheMesh, actor: Actor) -> IssuedToken:
     """An access token for an application, without its secret."""
     return mesh.issue(given.app, actor, scopes=given.scopes, services=given.services, lifetime_s=given.lifetime_s)
-
-
-def _plain(app: Application) -> dict[str, Any]:
-    return {
-        "id": app.id,
-        "client_id": app.client_id,
-        "name": app.name,
-        "scopes": app.scopes,
-        "services": app.services,
-        "active": app.active,
-        "created_at": app.created_at,
-    }

@@ -4,6 +4,7 @@ from typing import Any
 
 import trio
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from .gate import address_of
@@ -19,7 +20,79 @@ OPEN = frozenset(
 _CACHEABLE = {"Cache-Control": "public, max-age=60"}
 
 
-@router.post("/oauth2/token")
+class Token(BaseModel):
+    """RFC 6749 section 5.1."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str | None = None
+
+
+class TokenError(BaseModel):
+    """RFC 6749 section 5.2."""
+
+    error: str
+    error_description: str | None = None
+
+
+class Metadata(BaseModel):
+    """RFC 8414 section 2."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    grant_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    response_types_supported: list[str]
+
+
+class KeySet(BaseModel):
+    """RFC 7517 section 5."""
+
+    keys: list[dict[str, str]]
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """The store answers, and this is the version in force."""
+
+    ready: bool
+    version: int | None
+
+
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["grant_type"],
+    "properties": {
+        "grant_type": {"type": "string", "enum": ["client_credentials"]},
+        "scope": {"type": "string"},
+        "resource": {"type": "string", "format": "uri", "description": "RFC 8707: a service's audience."},
+        "client_id": {"type": "string"},
+        "client_secret": {"type": "string"},
+    },
+}
+_TOKEN_ENDPOINT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _FORM}}},
+    "security": [{"client": []}, {}],
+}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": TokenError, "description": "invalid_request, invalid_scope, invalid_target or another of RFC 6749."},
+    401: {
+        "model": TokenError,
+        "description": "invalid_client.",
+        "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    },
+    429: {"description": "Too many wrong secrets from there."},
+}
+
+
+@router.post("/oauth2/token", response_model=Token, responses=_REFUSED, openapi_extra=_TOKEN_ENDPOINT)
 async def token(request: Request, mesh: TheMesh) -> Response:
     """The token endpoint. Tries that fail are counted by address."""
     attempts: Attempts = request.app.state.attempts
@@ -42,26 +115,26 @@ async def token(request: Request, mesh: TheMesh) -> Response:
     return response
 
 
-@router.get("/.well-known/oauth-authorization-server")
+@router.get("/.well-known/oauth-authorization-server", response_model=Metadata)
 def metadata(mesh: TheMesh) -> Response:
     """RFC 8414 section 3: what clients may ask of this issuer."""
     return JSONResponse(mesh.metadata(), headers=_CACHEABLE)
 
 
-@router.get("/.well-known/jwks.json")
+@router.get("/.well-known/jwks.json", response_model=KeySet)
 def jwks(mesh: TheMesh) -> Response:
     """The public halves of the signing keys (RFC 7517 section 5)."""
     return JSONResponse(mesh.jwks(), headers=_CACHEABLE)
 
 
 @router.get("/live", tags=["probes"])
-async def live() -> dict[str, bool]:
+async def live() -> Live:
     """The process answers."""
-    return {"live": True}
+    return Live(live=True)
 
 
 @router.get("/ready", tags=["probes"])
-def ready(mesh: TheMesh) -> dict[str, Any]:
+def ready(mesh: TheMesh) -> Ready:
     """The store answers, and this is the version in force (null before the first policy)."""
     current = mesh.current()
-    return {"ready": True, "version": None if current is None else current.version}
+    return Ready(ready=True, version=None if current is None else current.version)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from control.errors import Stale
 
@@ -30,6 +30,12 @@ def tag_of(value: Any) -> str:
 def tag_of_bytes(body: bytes) -> str:
     """The strong tag of a representation."""
     return f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+
+
+Said = Annotated[
+    str | None,
+    Header(alias="If-Match", description="Change it only if its tag is one of these."),
+]
 
 
 class Precondition:
@@ -65,7 +71,7 @@ def read_tags(lines: list[str], name: str) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def _if_match(request: Request) -> Precondition:
+def _if_match(request: Request, _said: Said = None) -> Precondition:
     return Precondition(read_tags(request.headers.getlist("if-match"), "If-Match"))
 
 

@@ -46,6 +46,7 @@ _CODES = {
     415: "unsupported_media_type",
     422: "invalid",
     429: "too_many_attempts",
+    500: "internal_error",
     503: "unavailable",
 }
 _SENTENCES = {
@@ -88,17 +89,26 @@ def too_many(retry_after_s: float) -> Refusal:
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """One problem document. ``members`` are extensions; ``code`` among them replaces the status's own word."""
+    document = _document(status, detail, _request_id.get(), **members)
+    return Response(json.dumps(document), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def example(status: int, detail: str) -> dict[str, Any]:
+    """What a refusal of that status looks like."""
+    return _document(status, detail, "")
+
+
+def _document(status: int, detail: str, request_id: str, **members: Any) -> dict[str, Any]:
     code = members.pop("code", _CODES.get(status, "refused"))
-    document = {
+    return {
         "type": f"urn:sidegate:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
-        "instance": f"urn:uuid:{_request_id.get() or uuid.UUID(int=0)}",
+        "instance": f"urn:uuid:{request_id or uuid.UUID(int=0)}",
         **members,
     }
-    return Response(json.dumps(document), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def unavailable(error: Exception) -> Refusal:

@@ -69,7 +69,7 @@ def key_add(
 def key_list(output: Output = None) -> None:
     """Every key, without its secret."""
     with _client() as client:
-        answer = client.get("/api-keys")
+        answer = client.all("/api-keys", "api_keys")
     if wants_json(output):
         out.show_json(answer)
         return

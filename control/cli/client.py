@@ -14,6 +14,7 @@ from .failure import REFUSED, UNREACHABLE, USAGE, Failure
 DEFAULT_URL = "http://127.0.0.1:7000"
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
+PAGE = 500
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -43,6 +44,15 @@ class Client:
         if wait_s:
             said["wait_s"] = f"{wait_s:.3f}"
         return self._send("GET", path, params=said, timeout=httpx.Timeout(wait_s + ANSWER_TIMEOUT_S))
+
+    def all(self, path: str, name: str, **query: object) -> Any:
+        """A list, whole: every page's ``name`` as one answer."""
+        answer = self.get(path, limit=PAGE, **query)
+        while (cursor := answer.pop("next", None)) is not None:
+            more = self.get(path, limit=PAGE, cursor=cursor, **query)
+            answer[name] += more[name]
+            answer["next"] = more["next"]
+        return answer
 
     def post(
         self, path: str, body: object | None = None, headers: Mapping[str, str] | None = None, *, file: str = ""

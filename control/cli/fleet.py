@@ -35,7 +35,7 @@ def status(
 
     with Client() as client:
         while True:
-            answer = {**client.get("/sidecars"), **client.get("/issuers")}
+            answer = {**client.all("/sidecars", "sidecars"), **client.all("/issuers", "issuers")}
             if watch and sys.stdout.isatty():
                 print("\033[H\033[2J", end="")
             if wants_json(output):
@@ -105,7 +105,7 @@ def join_token(
 
 
 def _list(client: "Client", output: Output) -> None:
-    answer = client.get("/join-tokens")
+    answer = client.all("/join-tokens", "join_tokens")
     if wants_json(output):
         out.show_json(answer)
         return

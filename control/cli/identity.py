@@ -40,7 +40,7 @@ def app_list(output: Output = None) -> None:
     from .client import Client
 
     with Client() as client:
-        answer = client.get("/apps")
+        answer = client.all("/apps", "apps")
     if wants_json(output):
         out.show_json(answer)
         return

@@ -24,7 +24,7 @@ def issuer_list(output: Output = None) -> None:
     from .client import Client
 
     with Client() as client:
-        answer = client.get("/issuers")
+        answer = client.all("/issuers", "issuers")
     if wants_json(output):
         out.show_json(answer)
         return

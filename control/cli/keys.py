@@ -31,7 +31,7 @@ def keys_list(output: Output = None) -> None:
     from .client import Client
 
     with Client() as client:
-        answer = client.get("/keys")
+        answer = client.all("/keys", "keys")
     if wants_json(output):
         out.show_json(answer)
         return
@@ -152,7 +152,7 @@ def _wait_until_it_signs(client: "Client", timeout_s: int) -> dict[str, Any] | N
     """The newest key once it is active; None if that takes too long."""
     deadline = time.monotonic() + timeout_s
     while True:
-        newest: dict[str, Any] = client.get("/keys")["keys"][-1]
+        newest: dict[str, Any] = client.all("/keys", "keys")["keys"][-1]
         if newest["state"] == "active":
             return newest
         if time.monotonic() >= deadline:

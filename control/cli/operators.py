@@ -50,7 +50,7 @@ def operator_list(output: Output = None) -> None:
     from .client import Client
 
     with Client() as client:
-        answer = client.get("/operators")
+        answer = client.all("/operators", "operators")
     if wants_json(output):
         out.show_json(answer)
         return

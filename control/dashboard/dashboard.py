@@ -6,7 +6,7 @@ import trio
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from control.api.fleet import sidecars_of
+from control.api.fleet import Sidecar, sidecars_of
 from control.api.gate import address_of, try_credential
 from control.api.given import TheFleet, TheMesh
 from control.identity.roles import covers
@@ -86,7 +86,7 @@ async def _signed_in(request: Request, mesh: Mesh) -> bool:
     return await trio.to_thread.run_sync(mesh.operators.is_live, session.operator_id)
 
 
-def _status(mesh: Mesh, sidecars: list[dict[str, object]]) -> str:
+def _status(mesh: Mesh, sidecars: list[Sidecar]) -> str:
     current = mesh.current()
     return pages.page(
         "control",
@@ -121,16 +121,15 @@ def _status(mesh: Mesh, sidecars: list[dict[str, object]]) -> str:
     )
 
 
-def _sidecar_row(one: dict[str, object]) -> tuple[object, ...]:
-    state = str(one["state"]) + (f": {one['reason']}" if one["reason"] else "")
-    seen = one["last_seen"]
+def _sidecar_row(one: Sidecar) -> tuple[object, ...]:
+    state = one.state + (f": {one.reason}" if one.reason else "")
     return (
-        one["service"],
-        one["instance"],
-        one["address"],
-        one["version"] or "",
-        state if one["state"] == "acked" else pages.bad(state),
-        pages.moment(seen if isinstance(seen, int | float) else None),
+        one.service,
+        one.instance,
+        one.address,
+        one.version or "",
+        state if one.state == "acked" else pages.bad(state),
+        pages.moment(one.last_seen),
     )
 
 

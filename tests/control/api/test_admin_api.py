@@ -31,7 +31,7 @@ async def test_a_bad_policy_changes_nothing(http: httpx.AsyncClient) -> None:
     (problem,) = answer.json()["problems"]
     assert problem["line"] == 8
     assert "acess" in problem["message"]
-    assert (await http.get("/v1/versions")).json() == {"versions": [], "next_before": None}
+    assert (await http.get("/v1/versions")).json() == {"versions": [], "next_before": None, "next": None}
 
 
 async def test_a_policy_whose_tests_fail_is_not_pushed(http: httpx.AsyncClient) -> None:
