@@ -1,4 +1,5 @@
-"""Which message may follow which, seen from control; nonces and pings with it. Pure: no stream, no clock.
+"""Control's role: what may happen to a connection, and what a session does then. The messages of the table are what
+the code runs on; a test holds the session to the rest. Nonces and pings are here as well. Pure: no stream, no clock.
 
 A sidecar speaks first and once: the hello. From then on what it says answers something that control said: an ack or a
 nack answers one push, a ping echoes one ping. So a peer can say no more than it was asked, and no rate needs counting:
@@ -7,9 +8,14 @@ the ones, ``reports`` the others.
 
 A nonce belongs to this connection. Pushes may overtake their answers, because the newest snapshot is sent without
 waiting. An answer to any push but the last is *stale*: it is checked, counted as answered, and settles nothing.
+
+What a session remembers has a bound, however long it lasts and whatever the peer does: one slot for what is to be sent
+next (the newest wins), 64 pushes without an answer, two numbers for pings, the reports of 16 versions, and one frame
+that is not whole yet. Whoever does not read fills the slot and nothing else; whoever reads and does not answer is cut
+off as *stuck*; whoever does neither is gone after three heartbeats, or when one write has taken its time.
 """
 
-from enum import Enum, auto
+from enum import Enum
 
 from sidecar.contract.messages import (
     REPORT_SINCE,
@@ -28,19 +34,57 @@ from sidecar.contract.strict import ContractError
 
 
 class State(Enum):
-    """Where the conversation stands."""
+    """Where a connection stands."""
 
-    AWAITING_HELLO = auto()
-    LIVE = auto()
+    AWAITING_HELLO = "awaiting hello"
+    LIVE = "live"
+    ENDED = "ended"
 
 
-TRANSITIONS: dict[tuple[State, type[ToControl]], State] = {
-    (State.AWAITING_HELLO, Hello): State.LIVE,
-    (State.LIVE, Ack): State.LIVE,
-    (State.LIVE, Nack): State.LIVE,
-    (State.LIVE, Refresh): State.LIVE,
-    (State.LIVE, Report): State.LIVE,
-    (State.LIVE, Ping): State.LIVE,
+class Event(Enum):
+    """What happens to it, beside the messages that come."""
+
+    NEWS = "there is a newer version for its service"
+    QUIET = "nothing was sent for a heartbeat"
+    CLOSED = "an orderly end"
+    TROUBLE = "the stream breaks, or a write takes too long"
+    SILENCE = "no whole frame in its time"
+    NONSENSE = "what comes is not of this page"
+    NOT_WANTED = "revoked, replaced, or its certificate has expired"
+
+
+class Action(Enum):
+    """What control does then."""
+
+    JUDGE = "answers with `welcome` and what leads to the newest version; or with `refuse`, and closes"
+    SETTLE = "knows what is in force there, and sends all of the chain if increments did not fit"
+    LOOK = "may look for new keys"
+    COUNT = "adds it up"
+    NOTE = "knows that it is there"
+    PUSH = "sends `increments`, or a `snapshot`"
+    PING = "sends `ping`"
+    REFUSE = "sends `refuse`, and closes"
+    CLOSE = "closes"
+
+
+TABLE: dict[tuple[State, Event | type[ToControl]], tuple[State, Action]] = {
+    (State.AWAITING_HELLO, Hello): (State.LIVE, Action.JUDGE),
+    (State.AWAITING_HELLO, Event.CLOSED): (State.ENDED, Action.CLOSE),
+    (State.AWAITING_HELLO, Event.TROUBLE): (State.ENDED, Action.CLOSE),
+    (State.AWAITING_HELLO, Event.SILENCE): (State.ENDED, Action.CLOSE),
+    (State.AWAITING_HELLO, Event.NONSENSE): (State.ENDED, Action.REFUSE),
+    (State.LIVE, Ack): (State.LIVE, Action.SETTLE),
+    (State.LIVE, Nack): (State.LIVE, Action.SETTLE),
+    (State.LIVE, Refresh): (State.LIVE, Action.LOOK),
+    (State.LIVE, Report): (State.LIVE, Action.COUNT),
+    (State.LIVE, Ping): (State.LIVE, Action.NOTE),
+    (State.LIVE, Event.NEWS): (State.LIVE, Action.PUSH),
+    (State.LIVE, Event.QUIET): (State.LIVE, Action.PING),
+    (State.LIVE, Event.CLOSED): (State.ENDED, Action.CLOSE),
+    (State.LIVE, Event.TROUBLE): (State.ENDED, Action.CLOSE),
+    (State.LIVE, Event.SILENCE): (State.ENDED, Action.CLOSE),
+    (State.LIVE, Event.NONSENSE): (State.ENDED, Action.REFUSE),
+    (State.LIVE, Event.NOT_WANTED): (State.ENDED, Action.REFUSE),
 }
 
 MAX_UNANSWERED = 64
@@ -63,10 +107,10 @@ class Conversation:
         """The message, or None if it is a stale answer or an echo; ContractError if it may not come now."""
         message = decode_to_control(body)
         try:
-            self.state = TRANSITIONS[self.state, type(message)]
+            self.state, _ = TABLE[self.state, type(message)]
         except KeyError:
             kind = type(message).__name__.lower()
-            raise ContractError("unexpected", f"{kind} while {self.state.name.lower().replace('_', ' ')}") from None
+            raise ContractError("unexpected", f"{kind} while {self.state.value}") from None
         match message:
             case Hello():
                 self.protocol = message.protocol

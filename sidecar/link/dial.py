@@ -5,6 +5,7 @@ asked for is ``CONTROL_NAME`` wherever control listens (RFC 9525), so that neith
 authorities has a say. No proxy, no fallback.
 """
 
+import socket
 import ssl
 
 import trio
@@ -54,6 +55,26 @@ async def _connect(address: str) -> trio.SocketStream:
     if isinstance(place, str):
         return await trio.open_unix_socket(place)
     return await trio.open_tcp_stream(*place)
+
+
+async def resolve(address: str) -> list[str]:
+    """The addresses that ``address`` stands for: several for a name that has several of one family. A name with one of
+    each is one control, and the faster of them is taken (RFC 8305). A name that is not found is left to ``dial``."""
+    place = split_address(address)
+    if isinstance(place, str):
+        return [address]
+    host, port = place
+    try:
+        with trio.fail_after(CONNECT_TIMEOUT_S):
+            answers = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, trio.TooSlowError):
+        return [address]
+    families: dict[int, dict[str, None]] = {}
+    for family, _, _, _, where in answers:
+        families.setdefault(family, {})[str(where[0])] = None
+    if all(len(found) == 1 for found in families.values()):
+        return [address]
+    return [f"[{one}]:{port}" if ":" in one else f"{one}:{port}" for found in families.values() for one in found]
 
 
 def split_address(address: str) -> str | tuple[str, int]:

@@ -17,14 +17,17 @@ import trio
 from sidecar.contract.messages import OLDEST_PROTOCOL, PROTOCOL, Refuse, Report, Welcome
 from sidecar.contract.strict import ContractError
 
+from .addresses import Addresses, Resolve
 from .backoff import GOOD_SESSION_S, Backoff
+from .conversation import TABLE, Action, Event, State
 from .dial import dial as dial_tls
+from .dial import resolve as resolve_by_dns
 from .dial import split_address
 from .enforced import Compile, Enforced
 from .journal import record
 from .membership import LinkSettings, Membership
 from .refreshes import Refreshes
-from .session import Ending, Session, Watch
+from .session import Session, Watch
 from .state import StateDir
 from .status import LinkStatus
 from .threads import InThread, in_thread
@@ -49,11 +52,13 @@ class Link:
         on_status: Callable[[LinkStatus], None] = lambda _: None,
         reports: Callable[[], list[Report]] = list,
         dial: Dial = dial_tls,
+        resolve: Resolve = resolve_by_dns,
         blocking: InThread = in_thread,
     ) -> None:
         for address in settings.control:
             split_address(address)
-        self._addresses, self._state, self._now, self._dial = settings.control, state, now, dial
+        self._settings, self._state, self._now, self._dial = settings, state, now, dial
+        self._addresses = Addresses(settings.control, resolve, rng)
         self._blocking = blocking
         self._membership = Membership(settings, state, now, rng, blocking)
         self._enforced = Enforced(settings.service, compile_, state, now, blocking)
@@ -62,8 +67,8 @@ class Link:
         self._on_status, self._reports = on_status, reports
         self._older: dict[str, int] = {}  # address -> the protocol that control refused ours for
         self._restored = False
-        self._live = False
-        self._until_renewal = trio.CancelScope()
+        self._session: Session | None = None
+        self._renewal, self._homecoming = trio.CancelScope(), trio.CancelScope()
         self.status = LinkStatus()
 
     def request_refresh(self, issuer: str) -> None:
@@ -95,80 +100,93 @@ class Link:
 
     async def _round(self) -> float:
         """Each address in turn, until one held a session; the seconds to wait before the next round."""
-        for address in self._addresses:
-            self._tell(state="connecting", address=address)
+        for address in await self._addresses.round(self._name(), trio.current_time()):
             begun = trio.current_time()
-            ending = await self._attempt(address)
-            while ending is Ending.OLDER:
-                ending = await self._attempt(address)
-            if ending is Ending.RENEWAL:
+            action = await self._attempt(address)
+            while action is Action.OLDER:
+                action = await self._attempt(address)
+            if action is Action.COME_BACK:
                 return 0.0
-            if ending is Ending.REFUSED:
+            if action is Action.WAIT:
                 return self._backoff.refused()
-            if ending is not Ending.FAILED and trio.current_time() - begun >= GOOD_SESSION_S:
+            if action is Action.RETURN and trio.current_time() - begun >= GOOD_SESSION_S:
                 self._backoff.reset()
                 break
         return self._backoff.failed()
 
-    async def _attempt(self, address: str) -> Ending:
+    def _name(self) -> str:
+        """What our order of the addresses is drawn from."""
+        return self.status.sidecar_id or f"{self._settings.service} {self._settings.instance}"
+
+    async def _attempt(self, address: str) -> Action:
         """One connection, from dialling to its end. Trouble of any kind ends only this connection."""
-        self._live = False
+        self._tell(state="connecting", address=address)
+        self._session = None
+        event, why = Event.CLOSED, "control closed the connection"
         try:
-            context = await self._blocking(self._membership.context)
-            stream = await self._dial(address, context)
-            try:
-                ending = await self.run_session(stream, address)
-            finally:
-                await trio.aclose_forcefully(stream)
+            with trio.CancelScope() as self._renewal, trio.CancelScope() as self._homecoming:
+                stream = await self._dial(address, await self._blocking(self._membership.context))
+                try:
+                    await self._converse(stream, address)
+                finally:
+                    await trio.aclose_forcefully(stream)
         except (OSError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self._trouble(_said(error))
+            event, why = Event.TROUBLE, _said(error)
         except trio.TooSlowError:
-            self._trouble("no answer in time")
+            event, why = Event.SILENCE, "no answer in time"
         except ContractError as error:
-            self._trouble(f"{error.code}: {error}")
+            event, why = Event.TROUBLE, f"{error.code}: {error}"
         except Exception as error:  # a bug in the link: the data plane goes on with what it has, and so does the link
             logging.getLogger("sidegate.link").exception("the link failed")
-            self._trouble(f"internal: {type(error).__name__}")
-        else:
-            if ending is Ending.CLOSED:
-                self._trouble("control closed the connection")
-            return ending
-        return Ending.BROKEN if self._live else Ending.FAILED
+            event, why = Event.TROUBLE, f"internal: {type(error).__name__}"
+        if self._renewal.cancelled_caught:
+            event = Event.RENEWAL
+        elif self._homecoming.cancelled_caught:
+            event = Event.HOMECOMING
+        return self._ended(address, event, why)
 
-    async def run_session(self, stream: trio.abc.Stream, address: str) -> Ending:
-        """One session over a stream that is already trusted. Raises what ``Session.run`` raises."""
+    async def _converse(self, stream: trio.abc.Stream, address: str) -> None:
         hello = self._membership.hello(self._enforced.in_use, self._older.get(address, PROTOCOL))
         watch = Watch(self._welcomed, self._heard, self._settled, self._reports)
-        session = Session(stream, hello, self._enforced, watch, self._refreshes)
-        with trio.CancelScope() as self._until_renewal:
-            ending = await session.run()
-        if self._until_renewal.cancelled_caught:
-            record(logging.INFO, "renewing", address=self.status.address)
-            return Ending.RENEWAL
-        if session.refusal is not None:
-            if self._speaks_less(session.refusal, hello.protocol, address):
-                return Ending.OLDER
-            self._membership.refused(session.refusal)
-            said = f"{session.refusal.code}: {session.refusal.message}"
-            self._tell(state="refused", error=said)
-            record(logging.ERROR, "refused", address=self.status.address, why=said)
-        return ending
+        self._session = Session(stream, hello, self._enforced, watch, self._refreshes)
+        await self._session.run()
 
-    def _speaks_less(self, refusal: Refuse, spoken: int, address: str) -> bool:
-        """Was our protocol refused, and is there an older one to try? It is kept to at this address until control
-        has welcomed it: whoever answers the connection after that one may be newer."""
-        if refusal.code != "protocol" or spoken == OLDEST_PROTOCOL:
-            self._older.pop(address, None)
-            return False
-        self._older[address] = spoken - 1
-        record(logging.INFO, "older_protocol", address=address, protocol=spoken - 1, why=refusal.message)
-        return True
+    def _ended(self, address: str, event: Event, why: str) -> Action:
+        """What the table says of a connection to which ``event`` has happened."""
+        session = self._session
+        if session is not None and session.refusal is not None:
+            return self._refused(address, session.refusal, session.protocol)
+        action = TABLE[State.DIALLING if session is None else session.state, event][1]
+        if action is Action.COME_BACK:
+            record(logging.INFO, event.name.lower(), address=address)
+            return action
+        if event is Event.SILENCE and action is Action.NEXT:
+            self._addresses.put_last(address, trio.current_time())
+        self._tell(state="disconnected", error=why)
+        record(logging.WARNING, "disconnected", address=address, why=why, in_use=self.status.in_use)
+        return action
+
+    def _refused(self, address: str, refusal: Refuse, spoken: int) -> Action:
+        """An older protocol is kept to at this address until control has welcomed it: whoever answers the connection
+        after that one may be newer."""
+        if refusal.code == "protocol" and spoken > OLDEST_PROTOCOL:
+            self._older[address] = spoken - 1
+            record(logging.INFO, "older_protocol", address=address, protocol=spoken - 1, why=refusal.message)
+            return Action.OLDER
+        self._older.pop(address, None)
+        self._addresses.put_last(address, trio.current_time())
+        self._membership.refused(refusal)
+        said = f"{refusal.code}: {refusal.message}"
+        self._tell(state="refused", error=said)
+        record(logging.ERROR, "refused", address=address, why=said)
+        return Action.WAIT
 
     async def _welcomed(self, welcome: Welcome) -> bytes:
         identity = await self._membership.welcomed(welcome)
         self._older.pop(self.status.address, None)
-        self._until_renewal.deadline = trio.current_time() + self._membership.seconds_to_renewal()
-        self._live = True
+        now = trio.current_time()
+        self._renewal.deadline = now + self._membership.seconds_to_renewal()
+        self._homecoming.deadline = now + self._addresses.stay_s(self.status.address)
         self._tell(state="connected", sidecar_id=identity.sidecar_id, error="")
         record(logging.INFO, "connected", address=self.status.address, sidecar_id=identity.sidecar_id)
         return identity.signing_key
@@ -183,10 +201,6 @@ class Link:
         else:
             self._tell(in_use=version, source="push", last_nack="")
             record(logging.INFO, "ack", version=version)
-
-    def _trouble(self, why: str) -> None:
-        self._tell(state="disconnected", error=why)
-        record(logging.WARNING, "disconnected", address=self.status.address, why=why, in_use=self.status.in_use)
 
     def _tell(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)

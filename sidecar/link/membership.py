@@ -74,7 +74,7 @@ class Membership:
             for name in ("identity", "last-good"):  # what another control signed is not this one's policy
                 self._state.set_aside(name, why)
             identity = None
-        self._become(identity)
+        self._become(identity, 0.0 if identity is None else identity.lifetime()[0])
         if identity is None:
             if token is None:
                 raise ContractError("no_identity", "this sidecar has not joined yet: give it a join token")
@@ -118,9 +118,9 @@ class Membership:
             if known is None or welcome.certificate is not None or welcome.sidecar_id != known.sidecar_id:
                 raise ContractError("unexpected", "control answered for another sidecar, or gave what nobody asked for")
             return known
-        identity = self._issued(welcome)
+        identity, now = self._issued(welcome), self._now()
         self._join, self._new_key = None, b""
-        self._become(identity)
+        self._become(identity, now)
         try:
             await self._blocking(self._state.save_identity, identity)
         except OSError as error:
@@ -148,8 +148,10 @@ class Membership:
         """How long a session may go on before it ends to renew; never for a certificate not yet given."""
         return max(0.0, self._renew_at - self._now())
 
-    def _become(self, identity: Identity | None) -> None:
+    def _become(self, identity: Identity | None, since: float) -> None:
+        """``since``: the beginning of its certificate's life, by our clock. Of one that was given just now it is now,
+        whatever the certificate says: a clock that is wrong by a week must not ask for the next at once, for ever."""
         self.identity = identity
         if identity is not None:
             begins, ends = identity.lifetime()
-            self._renew_at = begins + (ends - begins) * (0.5 + self._rng.uniform(0, RENEWAL_SPREAD))
+            self._renew_at = since + (ends - begins) * (0.5 + self._rng.uniform(0, RENEWAL_SPREAD))

@@ -2,12 +2,10 @@
 
 What is pushed is put in force by ``enforced``, then kept on disk, and only then acknowledged; what cannot be x"""
 
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 import trio
 
@@ -29,7 +27,7 @@ from sidecar.contract.messages import (
 )
 from sidecar.contract.strict import ContractError
 
-from .conversation import State, after
+from .conversation import Action, State, after
 from .enforced import Enforced
 from .refreshes import Refreshes
 from .wire import FrameStream
@@ -38,19 +36,6 @@ WELCOME_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
 MISSED_HEARTBEATS = 3
 REPORT_EVERY_S = 10.0
-TROUBLE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
-"""What a stream can end with."""
-
-
-class Ending(Enum):
-    """How an attempt to hold a session ended."""
-
-    FAILED = auto()  # there never was one
-    BROKEN = auto()  # it was live
-    CLOSED = auto()  # by control
-    REFUSED = auto()  # by control, in words
-    OLDER = auto()  # by control, which speaks an older protocol that we speak as well
-    RENEWAL = auto()  # by us, to come back with a CSR
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +60,47 @@ class Session:
         self, stream: trio.abc.Stream, hello: Hello, enforced: Enforced, watch: Watch, refreshes: Refreshes
     ) -> None:
         self._wire = FrameStream(stream, MAX_FRAME_TO_SIDECAR)
+        self.protocol = hello.protocol
         self._hello, self._enforced, self._watch, self._refreshes = hello, enforced, watch, refreshes
-        self._state = State.AWAITING_WELCOME
+        self.state = State.AWAITING_WELCOME
         self._signing_key = b""
         self._silence_s = math.inf
         self._acks: list[Ack] = []
         self._taken = trio.Event()
         self.refusal: Refuse | None = None
 
-    async def run(self) -> Ending:
-        """Hello, then whatever control says."""
+    async def run(self) -> None:
+        """Hello, then whatever control says, until it closes; ``refusal`` has its last word."""
         await self._wire.send(frame(self._hello), WRITE_TIMEOUT_S)
         with trio.fail_after(WELCOME_TIMEOUT_S):
             going_on = await self._next()
         if going_on:
             await self._live()
-        return Ending.CLOSED if self.refusal is None else Ending.REFUSED
 
     async def _live(self) -> None:
-        failure: Exception | None = None
+        failures: list[Exception] = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._quietly, self._tell_refreshes)
-            nursery.start_soon(self._quietly, self._keep_and_acknowledge)
-            if self._hello.protocol >= REPORT_SINCE:
-                nursery.start_soon(self._quietly, self._tell_reports)
-            try:
-                while await self._next():
-                    pass
-            except Exception as error:  # raised again outside of the nursery, which would wrap it
-                failure = error
-            nursery.cancel_scope.cancel()
+
+            async def until_it_ends(work: Callable[[], Awaitable[None]]) -> None:
+                try:
+                    await work()
+                except Exception as error:  # raised again outside of the nursery, which would wrap it
+                    failures.append(error)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_it_ends, self._tell_refreshes)
+            nursery.start_soon(until_it_ends, self._keep_and_acknowledge)
+            if self.protocol >= REPORT_SINCE:
+                nursery.start_soon(until_it_ends, self._tell_reports)
+            await until_it_ends(self._listen)
         with trio.CancelScope(shield=True):
             await self._enforced.keep()
-        if failure is not None:
-            raise failure
+        if failures:
+            raise failures[0]
+
+    async def _listen(self) -> None:
+        while await self._next():
+            pass
 
     async def _tell_refreshes(self) -> None:
         self._refreshes.connected = True
@@ -136,32 +128,29 @@ class Session:
                 self._watch.settled(ack.version, "")
                 await self._wire.send(frame(ack), WRITE_TIMEOUT_S)
 
-    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
-        with contextlib.suppress(*TROUBLE):  # the reader notices it too, and says so
-            await work()
-
     async def _next(self) -> bool:
         body = await self._wire.receive(self._silence_s)
         if body is None:
             return False
         message = decode_to_sidecar(body)
-        self._state = after(self._state, message)
+        state, action = after(self.state, message)
         self._watch.heard()
-        match message:
-            case Welcome():
+        match message, action:
+            case Welcome(), Action.TAKE_IN:
                 await self._welcome(message)
-            case Refuse():
+            case Refuse(), Action.HEED:
                 self.refusal = message
-            case Push() | Increments():
+            case Push() | Increments(), Action.ENFORCE:
                 await self._push(message)
-            case Ping():
+            case Ping(), Action.ECHO:
                 await self._wire.send(frame(message), WRITE_TIMEOUT_S)
-        return self._state is not State.ENDED
+        self.state = state
+        return state is not State.ENDED
 
     async def _welcome(self, welcome: Welcome) -> None:
-        if welcome.protocol != self._hello.protocol:
-            asked = self._hello.protocol
-            raise ContractError("protocol", f"control answered in protocol {welcome.protocol}; the hello said {asked}")
+        if welcome.protocol != self.protocol:
+            said = f"control answered in protocol {welcome.protocol}; the hello said {self.protocol}"
+            raise ContractError("protocol", said)
         self._signing_key = await self._watch.welcomed(welcome)
         self._silence_s = MISSED_HEARTBEATS * welcome.heartbeat_s
 

@@ -4,7 +4,7 @@ request that matched none has no route, so that no caller can make new time seri
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sidecar.contract.reasons import Reason
@@ -55,6 +55,7 @@ class Metrics:
         self.gauge("sidegate_snapshot_age_seconds", "Since control issued it", lambda: _age(status, clock()))
         self.gauge("sidegate_revocations", "Entries of revoked tokens in force", lambda: _revocations(status))
         self.gauge("sidegate_control_connected", "1 while the push socket is up", lambda: status.control_connected)
+        registry.register(_Address(status))
         self.gauge("sidegate_ready", "1 while /ready says so", lambda: status.ready)
         self.gauge("sidegate_draining", "1 while draining", lambda: status.draining)
 
@@ -107,6 +108,21 @@ class _Counted(Collector):
     def collect(self) -> Iterable[CounterMetricFamily]:
         """Its one sample."""
         yield CounterMetricFamily(self._name, self._text, value=self._read())
+
+
+class _Address(Collector):
+    """Which of control's addresses the link is at: one series, however many there were."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """1 while connected, 0 while it is only tried."""
+        text = "Which address of control is in use (1), or tried (0)"
+        family = GaugeMetricFamily("sidegate_control_address", text, labels=("address",))
+        if self._status.control_address:
+            family.add_metric((self._status.control_address,), self._status.control_connected)
+        yield family
 
 
 def _version(status: Status) -> float:

@@ -28,6 +28,8 @@ class Status:
     snapshot_source: Source = "none"
     control_connected: bool = False
     control_error: str = ""
+    control_address: str = ""
+    """Which of control's addresses is in use, or tried."""
     draining: bool = False
     stale: bool = False
     """Has control been silent for longer than ``max_staleness``?"""
@@ -44,11 +46,11 @@ class Status:
         """This snapshot is in force now."""
         self.snapshot, self.snapshot_source = snapshot, source
 
-    def control(self, connected: bool, now: float, error: str = "") -> None:
+    def control(self, connected: bool, now: float, error: str = "", address: str = "") -> None:
         """The link's state, at a change or a new error."""
         if connected != self.control_connected:
             self.since = now
-        self.control_connected, self.control_error = connected, error
+        self.control_connected, self.control_error, self.control_address = connected, error, address
 
     def report(self, now: float) -> dict[str, object]:
         """What ``/ready`` tells."""
@@ -60,6 +62,7 @@ class Status:
             "snapshot_age_s": round(max(0.0, now - snapshot.issued_at), 3) if snapshot else None,
             "source": self.snapshot_source,
             "control": "connected" if self.control_connected else "disconnected",
+            "control_address": self.control_address,
             "since": self.since,
             "last_error": self.control_error,
             "draining": self.draining,

@@ -109,6 +109,7 @@ class Sidecar:
         self.applied: list[tuple[int, str]] = []
         self.said: list[LinkStatus] = []
         self.reports: list[Report] = []
+        self.names: dict[str, list[str]] = {}
         self.dialled: list[tuple[float, str]] = []
         self.snapshot: Snapshot | None = None
         self.compile: Callable[[Snapshot], None] = lambda _: None
@@ -124,6 +125,7 @@ class Sidecar:
             on_status=self.said.append,
             reports=lambda: self.reports,
             dial=self._dial,
+            resolve=self._resolve,
             blocking=in_place,
         )
 
@@ -143,6 +145,9 @@ class Sidecar:
         ours, theirs = memory_stream_pair()
         await self._send.send(theirs)
         return ours
+
+    async def _resolve(self, address: str) -> list[str]:
+        return self.names.get(address, [address])
 
     async def next_connection(self) -> Control:
         """The next attempt."""

@@ -16,6 +16,7 @@ from sidecar.contract.messages import Ack, InUse, Nack, Ping, Push, Refuse, Welc
 from sidecar.contract.snapshot import Snapshot, encode
 from sidecar.contract.strict import ContractError
 from sidecar.link import Link, LinkSettings, StateDir
+from sidecar.link.addresses import spread
 from tests.control.distribution.memory_core import MemoryCore
 from tests.control.distribution.talking import csr
 
@@ -232,11 +233,12 @@ async def test_a_refusal_is_shown_and_waited_out(sidecar: Sidecar, autojump_cloc
 
 
 async def test_addresses_are_tried_in_turn(tmp_path: Path, core: MemoryCore, autojump_clock: MockClock) -> None:
-    """All of them before any waiting."""
-    sidecar = Sidecar(tmp_path / "state", core, control=("down:1", "down:2", "up:3"))
+    """All of them before any waiting, in an order that is this sidecar's."""
+    sidecar = Sidecar(tmp_path / "state", core, control=("down:1", "down:2", "down:3", "up:4"))
     await play(sidecar, member)
-    assert [address for _, address in sidecar.dialled[:3]] == ["down:1", "down:2", "up:3"]
-    assert sidecar.dialled[2][0] - sidecar.dialled[0][0] < 0.1
+    order = spread(("down:1", "down:2", "down:3", "up:4"), "orders orders-1")
+    assert [address for _, address in sidecar.dialled[:4]] == (order + order)[:4]
+    assert sidecar.dialled[order.index("up:4")][0] - sidecar.dialled[0][0] < 0.1
 
 
 async def test_a_control_that_is_gone_is_asked_less_and_less(

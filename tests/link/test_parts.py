@@ -11,7 +11,7 @@ from sidecar.contract.framing import FrameBuffer
 from sidecar.contract.messages import Increments, Ping, Push, Refuse, ToSidecar, Welcome
 from sidecar.contract.strict import ContractError
 from sidecar.link.backoff import Backoff
-from sidecar.link.conversation import TRANSITIONS, State, after
+from sidecar.link.conversation import TABLE, State, after
 from sidecar.link.dial import split_address
 from sidecar.link.wire import FrameStream
 
@@ -30,8 +30,8 @@ def test_every_pair_of_state_and_message_is_in_the_table_or_ends_the_connection(
     state: State, message: ToSidecar
 ) -> None:
     """Nothing is accepted that the table does not name."""
-    if (state, type(message)) in TRANSITIONS:
-        assert after(state, message) is TRANSITIONS[state, type(message)]
+    if (state, type(message)) in TABLE:
+        assert after(state, message) == TABLE[state, type(message)]
     else:
         with pytest.raises(ContractError) as caught:
             after(state, message)

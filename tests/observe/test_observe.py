@@ -199,7 +199,7 @@ async def test_metrics(desk: Desk) -> None:
     observer.finished(record(bytes_in=10, bytes_out=20, upstream_ms=1.0))
     observer.finished(record(status=401, reason="missing_token", route=""))
     desk.status.use(SNAPSHOT, "control")
-    desk.status.control(True, NOW)
+    desk.status.control(True, NOW, address="10.0.0.3:7001")
     head, body = await desk.ask("GET /metrics")
     assert head.status == 200
     samples = {
