@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format openapi bench bench-push soak fuzz peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-push soak fuzz schemathesis peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -33,6 +33,9 @@ test-slow: $(STAMP)  ## the tests that take minutes
 
 compose-test: $(STAMP)  ## compose.yml under a real Docker engine; skipped loudly without one
 	$(BIN)/python -m pytest tests/compose $(ARGS)
+
+schemathesis: $(STAMP)  ## the admin API held against its OpenAPI document; ARGS="--seed 7 -n 500", ...
+	@$(BIN)/python -m tests.control.schema $(ARGS)
 
 peers: $(STAMP)  ## other people's clients and servers through a sidecar; names those that are not installed
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/peers.txt

@@ -80,7 +80,7 @@ def create_api_key(given: ApiKeyGiven, mesh: TheMesh, actor: Actor, response: Re
         scopes=given.scopes,
         expires_at=_expires_at(given.lifetime_s),
     )
-    response.headers["ETag"] = tag_of(info)
+    response.headers["ETag"], response.headers["Location"] = tag_of(info), f"/v1/api-keys/{info.id}"
     counts = mesh.api_keys.counts_somewhere()
     return ApiKeyMade(**asdict(info), key=text, version=version.version, counts=counts)
 

@@ -3,15 +3,17 @@
 A key that no shape knows is an error. Limits are here, so that nothing without a bound reaches the mesh.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from control.authority.signing_keys import Algorithm
 from control.distribution import PushServer
 from control.identity import Operator
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
+from control.mesh.join_tokens import MAX_LIFETIME_S, MAX_USES
 
 from .access import operator_of
 
@@ -108,8 +110,8 @@ class JoinTokenGiven(Given):
     model_config = shown_as({"service": "orders", "uses": 3, "lifetime_s": 3600})
 
     service: Name
-    uses: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    lifetime_s: Lifetime = 3600
+    uses: Annotated[int, Field(ge=1, le=MAX_USES)] = 1
+    lifetime_s: Annotated[int, Field(ge=1, le=MAX_LIFETIME_S)] = 3600
 
 
 class AppGiven(Given):
@@ -179,7 +181,7 @@ class RotateGiven(Given):
 
     model_config = shown_as({"algorithm": "ES256"})
 
-    algorithm: Annotated[str, Field(max_length=20)] | None = None
+    algorithm: Algorithm | None = None
 
 
 class RevocationGiven(Given):
@@ -187,7 +189,7 @@ class RevocationGiven(Given):
 
     model_config = shown_as({"by": "subject", "value": "ann"})
 
-    by: Annotated[str, Field(pattern="^(jti|subject|client|issuer)$")]
+    by: Literal["jti", "subject", "client", "issuer"]
     value: Annotated[str, Field(max_length=1000)] = ""
     issuer: Name | None = None
     before: Instant | None = None

@@ -49,7 +49,7 @@ def list_apps(mesh: TheMesh, paging: Paging) -> Apps:
 def create_app(given: AppGiven, mesh: TheMesh, actor: Actor, response: Response) -> AppSecret:
     """Registers an application. The answer holds its secret, which is shown this once."""
     app, secret = mesh.applications.create(given.name, actor, scopes=given.scopes, services=given.services)
-    response.headers["ETag"] = tag_of(app)
+    response.headers["ETag"], response.headers["Location"] = tag_of(app), f"/v1/apps/{app.id}"
     return AppSecret(**asdict(app), client_secret=secret)
 
 

@@ -48,6 +48,7 @@ _HEADERS = {
     503: _RETRY,
 }
 _ETAG = {"ETag": {"description": "The tag of what there is now.", **_TEXT}}
+_LOCATION = {"Location": {"description": "Where it is.", **_TEXT}}
 _LINK = {"Link": {"description": "The next page, if there is one (RFC 8288).", **_TEXT}}
 PROBLEM = {
     "title": "Problem",
@@ -111,6 +112,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             _complete(path, method, operation)
+    _link(document["paths"])
     return document
 
 
@@ -148,6 +150,22 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
     if not parameters:
         del operation["parameters"]
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """What was made can be asked for: the links from a 201 to the endpoints of the thing itself."""
+    for path, methods in paths.items():
+        made = methods.get("post", {}).get("responses", {}).get("201")
+        if made is None:
+            continue
+        place, name = ("/v1/versions/{version}", "version") if path == "/v1/policy" else (path + "/{key}", "id")
+        below = [one for where, some in paths.items() if where.startswith(place) for one in some.values()]
+        if below:
+            parameters = {place.rpartition("{")[2][:-1]: f"$response.body#/{name}"}
+            _add_headers(made, _LOCATION if place in paths and "get" in paths[place] else {})
+            made["links"] = {
+                one["operationId"]: {"operationId": one["operationId"], "parameters": parameters} for one in below
+            }
 
 
 def _refused(status: int, said: dict[str, Any]) -> dict[str, Any]:

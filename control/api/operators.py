@@ -82,7 +82,7 @@ def create_operator(
     made, text = mesh.operators.create(
         given.name, actor, role=given.role, scopes=given.scopes, lifetime_s=given.lifetime_s, giver=giver
     )
-    response.headers["ETag"] = tag_of(made)
+    response.headers["ETag"], response.headers["Location"] = tag_of(made), f"/v1/operators/{made.id}"
     return OperatorMade(**asdict(made), credential=text)
 
 

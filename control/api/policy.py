@@ -51,6 +51,7 @@ async def push_policy(
     refresher: TheRefresher,
     actor: Actor,
     if_match: IfMatch,
+    response: Response,
 ) -> Pushed:
     """Checks the policy, runs its tests and puts it in force. ``If-Match: "VERSION"`` guards against a race. The keys
     of providers that it names for the first time are asked for before, but not for long."""
@@ -59,6 +60,7 @@ async def push_policy(
     new = await trio.to_thread.run_sync(load, given.source, given.files, given.env)
     await refresher.obtain(providers_of(new), OBTAIN_WITHIN_S)
     made = await trio.to_thread.run_sync(_push, given, mesh, actor, expected)
+    response.headers["Location"] = f"/v1/versions/{made.version}"
     return Pushed(
         version=made.version,
         kind=made.kind,

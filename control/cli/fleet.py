@@ -78,7 +78,7 @@ def join_token(
     service: Annotated[
         str | None, typer.Argument(metavar="[SERVICE]", help="The service it is for.", show_default=False)
     ] = None,
-    uses: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many sidecars may join with it.")] = 1,
+    uses: Annotated[int, typer.Option(min=1, max=10_000, help="How many sidecars may join with it.")] = 1,
     expires: Annotated[str, typer.Option(metavar="DURATION", help="How long it is good for.")] = "1h",
     file: Annotated[
         Path | None, typer.Option("--out", help="Write it to a new file (0600), not to stdout.", show_default=False)
