@@ -27,7 +27,7 @@ from .versions import Version
 
 KEEP_VERSIONS = 20
 """Snapshots of older versions are dropped: going back compiles the old policy anew."""
-_KEEPS_POLICY = ("revocation", "keys")
+_KEEPS_POLICY = ("revocation", "keys", "restore")
 _log = logging.getLogger("control.mesh")
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from control.errors import NotFound
 from control.store.tables import PolicyRow, VersionRow
 
-Kind = Literal["push", "rollback", "keys", "revocation", "inputs"]
+Kind = Literal["push", "rollback", "keys", "revocation", "inputs", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,13 @@ def history(session: Session, limit: int, before: int | None = None) -> list[Ver
     return [_value(row) for row in session.scalars(query)]
 
 
-def append(session: Session, kind: Kind, policy_id: str | None, actor: str, now: float, note: str = "") -> Version:
-    """The next version."""
+def append(
+    session: Session, kind: Kind, policy_id: str | None, actor: str, now: float, note: str = "", step: int = 1
+) -> Version:
+    """The next version, ``step`` beyond the newest."""
     last = newest(session)
     row = VersionRow(
-        version=1 if last is None else last.version + 1,
+        version=step if last is None else last.version + step,
         kind=kind,
         policy_id=policy_id,
         note=note,
