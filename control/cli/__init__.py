@@ -12,6 +12,7 @@
 ``operators`` operator, whoami
 ``keys``      keys, revoke
 ``master_key`` master-key
+``backup``    backup, restore: on the database itself
 ``serve``     serve
 
 Nothing heavy is imported before a verb needs it, so that ``control --help`` is quick and ``control check`` needs

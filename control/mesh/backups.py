@@ -1,0 +1,44 @@
+"""What a backup is of, and how a mesh goes on from one.
+
+Sidecars never go back a version, and some of them may have seen versions that were made after the backup. So a restored
+mesh goes on far beyond: its first version is the backup's newest plus ``STEP``. Its snapshots are made when control
+starts, of the restored policy; whatever a sidecar had before is older, and it converges.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from control.authority.at_rest import master_key_ids
+from control.store.audit import record
+from control.store.backup_file import Header
+from control.store.tables import VersionRow
+
+from . import increments, versions
+from .ledger import SYSTEM
+
+STEP = 1_000_000_000
+"""More versions than anyone makes between a backup and the day it is needed: a thousand a second for eleven days."""
+
+
+def described(session: Session) -> Mapping[str, Any]:
+    """What the header tells people: the newest version, and under which master keys (ids) the private keys lie."""
+    ids = master_key_ids(session)
+    return {
+        "version": session.scalar(select(func.max(VersionRow.version))) or 0,
+        "master_keys": sorted(ids - {""}),
+        "plain_keys": "" in ids,
+    }
+
+
+def go_on(session: Session, header: Header, now: float) -> None:
+    """Make the first version after a restore, in the transaction that restores."""
+    made = dt.datetime.fromtimestamp(min(max(header.created_at, 0), 2**35), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    last = versions.newest(session)
+    increments.drop(session)  # they lead to the version before; revocations are in the snapshots that come
+    policy_id = None if last is None else last.policy_id
+    version = versions.append(session, "restore", policy_id, SYSTEM, now, f"from the backup of {made}", STEP)
+    record(session, now, SYSTEM, "restore", f"version {version.version}", backup=header.created_at)
