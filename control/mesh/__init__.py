@@ -12,6 +12,9 @@
 ``join_tokens``  what a sidecar is let in with once
 ``enrolment``    the sidecars that joined, and how each is known again
 ``explanation``  what a sidecar would decide
+``canaries``     policies on trial: which, since when, on whom; ``trials`` begins and ends them
+``traffic``      what sidecars reported during a canary
+``freeze``       while it lasts nobody changes the policy
 ``ledger``       how a change is made: one transaction, then listeners are told
 ``mesh``         all of it as one object
 """

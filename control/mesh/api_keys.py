@@ -89,11 +89,10 @@ class ApiKeys:
 
     def counts_somewhere(self) -> bool:
         """Does the policy in force have an issuer for keys, and a route that takes them?"""
-        policy = self._ledger.policy_in_force()
-        issuer = builtin_issuer(policy)
-        return policy is not None and any(
-            issuer in service.issuers
+        return any(
+            builtin_issuer(policy) in service.issuers
             and any(s.kind == "api_key" for route in service.routes for s in route.credentials)
+            for policy in self._ledger.policies()
             for service in policy.services
         )
 

@@ -23,7 +23,8 @@ class Callers:
 
     def changed(self, actor: str, names: Collection[str]) -> None:
         """Applications of these names came, went or changed. Keys of one that went go with it."""
-        meant = sorted(named_callers(self._ledger.policy_in_force()) & set(names))
+        called = {name for policy in self._ledger.policies() for name in named_callers(policy)}
+        meant = sorted(called & set(names))
         with self._ledger.database.read() as session:
             orphans = _orphans(session)
         if not meant and not orphans:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from sqlalchemy.orm import Session
 
 from control.errors import ControlError, NotFound
+from control.lines import Lines
 from control.policy import Policy, PolicyErrors, load
 from control.store import Database
 from control.store.audit import record
@@ -18,7 +19,7 @@ from sidecar.contract.envelope import Sealed
 from sidecar.contract.increment import Chain
 from sidecar.contract.snapshot import Revocation
 
-from . import increments, revocations, versions
+from . import canaries, increments, revocations, versions
 from .publication import Publication
 from .versions import Kind, Version
 
@@ -41,7 +42,7 @@ class Ledger:
     def __init__(self, database: Database, publication: Publication, clock: Callable[[], float]) -> None:
         self.database, self.publication, self.clock = database, publication, clock
         self._listeners: list[Callable[[int], None]] = []
-        self._parsed: tuple[str, Policy] | None = None
+        self._parsed: dict[str, Policy] = {}
 
     @contextmanager
     def change(
@@ -57,7 +58,10 @@ class Ledger:
             if in_force is not None:
                 if last is not None and last.policy_id != policy_id:
                     self._carry_over(session, last, in_force, version)
-                self.publication.publish(session, version, in_force)
+                candidate = self.candidate_of(session)
+                if candidate is not None and kind == "canary":
+                    revocations.carry_over(session, in_force, candidate, version.version, self.clock())
+                self.publication.publish(session, version, in_force, candidate)
             record(session, self.clock(), actor, kind, f"version {version.version}", note=note)
         self.announce(version.version)
 
@@ -79,6 +83,9 @@ class Ledger:
             policy = self.policy_of(session, version)
             if policy is None:
                 raise NotFound("there is no policy yet, and so no issuer whose tokens count")
+            candidate = self.candidate_of(session)
+            if candidate is not None:
+                entries = [*entries, *revocations.renamed(entries, policy, candidate)]
             for entry in entries:
                 revocations.add(session, entry, version.version, self.clock())
             folded = revocations.fold(session, version.version, self.clock())
@@ -86,7 +93,7 @@ class Ledger:
                 version = versions.annotate(session, version, _told(*folded))
             # A cut takes entries away, which an increment cannot.
             if folded is not None or not self.publication.increment(session, version, policy.trust_domain, entries):
-                self.publication.publish(session, version, policy)
+                self.publication.publish(session, version, policy, candidate)
             record(session, self.clock(), actor, "revocation", f"version {version.version}", note=version.note)
         self.announce(version.version)
         return version
@@ -102,36 +109,56 @@ class Ledger:
             version = versions.newest(session)
             return None if version is None else self.policy_of(session, version)
 
+    def policies(self) -> tuple[Policy, ...]:
+        """The policy in force and, while a canary runs, the one that is tried: what some sidecar enforces."""
+        with self.database.read() as session:
+            version = versions.newest(session)
+            found = (None if version is None else self.policy_of(session, version), self.candidate_of(session))
+            return tuple(policy for policy in found if policy is not None)
+
     def policy_of(self, session: Session, version: Version) -> Policy | None:
         """The policy of ``version``, parsed once for as long as it stays the same."""
-        if version.policy_id is None:
-            return None
-        parsed = self._parsed
-        if parsed is None or parsed[0] != version.policy_id:
-            stored = versions.policy_at(session, version.version)
-            parsed = (version.policy_id, load(stored.source, stored.files, stored.env))
-            self._parsed = parsed
-        return parsed[1]
+        return None if version.policy_id is None else self._policy(session, version.policy_id)
+
+    def candidate_of(self, session: Session) -> Policy | None:
+        """The policy of the canary that runs."""
+        running = canaries.running(session)
+        return None if running is None else self._policy(session, running.policy_id)
+
+    def _policy(self, session: Session, policy_id: str) -> Policy:
+        parsed = self._parsed.get(policy_id)
+        if parsed is None:
+            stored = versions.policy_row(session, policy_id, 0)
+            parsed = load(stored.source, stored.files, stored.env)
+            # The last two are kept: more are not in force at a time.
+            self._parsed = {**dict([*self._parsed.items()][-1:]), policy_id: parsed}
+        return parsed
 
     def chain_for(self, service: str) -> Chain | None:
-        """What is in force for ``service``: its newest snapshot, made now if it is the first time that it is asked for,
-        and the increments after it. None while there is no policy, or none that can be compiled for it."""
+        """What is in force for ``service``, a canary aside. None while there is no policy, or none that can be compiled
+        for it."""
+        lines = self.lines_for(service)
+        return None if lines is None else lines.stable
+
+    def lines_for(self, service: str) -> Lines | None:
+        """What its sidecars get: its newest snapshot, made now if it is the first time that it is asked for, and the
+        increments after it; and beside it what those of a canary get."""
         with self.database.read() as session:
             version = versions.newest(session)
             if version is None or version.policy_id is None:
                 return None
-            chain = self.publication.chain(session, version, service)
-        return chain or self._first_chain(service)
+            lines = self.publication.lines(session, version, service)
+        return lines or self._first_lines(service)
 
-    def _first_chain(self, service: str) -> Chain | None:
+    def _first_lines(self, service: str) -> Lines | None:
         try:
             with self.database.write() as session:
                 version = versions.newest(session)
                 policy = None if version is None else self.policy_of(session, version)
                 if version is None or policy is None:
                     raise AssertionError("once there is a policy, every version is of one")
-                chain = self.publication.chain(session, version, service)
-                return chain or self.publication.add(session, version, policy, service)
+                lines = self.publication.lines(session, version, service)
+                return lines or self.publication.add(session, version, policy, service, self.candidate_of(session))
         except PolicyErrors as error:
             _log.error("there is no snapshot for %s, and none can be made: %s", service, error)
             return None

@@ -31,6 +31,7 @@ from .api_keys import ApiKeys
 from .callers import Callers
 from .enrolment import Enrolment
 from .explanation import Explanation, explained
+from .freeze import Freeze
 from .inputs import workloads
 from .join_tokens import JoinTokenInfo, JoinTokens
 from .keys import Keys
@@ -38,6 +39,7 @@ from .ledger import SYSTEM, Ledger
 from .providers import Providers
 from .publication import Publication
 from .revocations import RevocationInfo
+from .trials import Trials, refuse_if_closed
 from .versions import StoredPolicy, Version
 
 NO_POLICY_TRUST_DOMAIN = "mesh.internal"
@@ -72,6 +74,8 @@ class Mesh:
         self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
         self._endpoint = TokenEndpoint(self.applications, self._tokens)
         self._push_tls = PushTls(authority, clock())
+        self.canaries = Trials(self._ledger, self._check)
+        self.freezes = Freeze(database, clock, self._look_again)
         self._offer()
         self._keys.ensure()
         self._ledger.refresh()
@@ -80,7 +84,7 @@ class Mesh:
         """What a part does by itself is offered as it is."""
         self.ca_der, self.signing_public_key = self._authority.ca_der, self._authority.signing_public_key
         self.current, self.chain_for = self._ledger.current, self._ledger.chain_for
-        self.increments_after = self._ledger.increments_after
+        self.lines_for, self.increments_after = self._ledger.lines_for, self._ledger.increments_after
         self.subscribe, self.refresh_requested = self._ledger.subscribe, self.providers.asked_for
         self.jwks, self.revoke_key = self._keys.jwks, self._keys.revoke
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
@@ -111,6 +115,7 @@ class Mesh:
         def choose(session: Session, last: Version | None) -> str:
             if expected_version is not None and expected_version != (last.version if last else 0):
                 raise Conflict(f"version {expected_version} is not the newest one")
+            refuse_if_closed(session)
             return versions.add_policy(session, source, files, env, actor, self._clock())
 
         with self._ledger.change("push", actor, note, choose) as (_, version):
@@ -120,6 +125,7 @@ class Mesh:
         """Put the policy of ``version`` in force again, as a new version; NotFound."""
 
         def choose(session: Session, _last: Version | None) -> str:
+            refuse_if_closed(session)
             return versions.policy_at(session, version).id
 
         with self._ledger.change("rollback", actor, f"to version {version}", choose) as (_, made):
@@ -225,14 +231,13 @@ class Mesh:
 
     def may_serve(self, service: str) -> bool:
         """False if a policy is in force and does not name ``service``: its sidecars would answer 404 to everything."""
-        policy = self._ledger.policy_in_force()
-        return policy is None or policy.service(service) is not None
+        policies = self._ledger.policies()
+        return not policies or any(policy.service(service) is not None for policy in policies)
 
     def revoke_sidecar(self, sidecar_id: str, actor: str) -> None:
         """Take a sidecar out of the mesh; listeners are told, so that it is disconnected."""
         self._enrolment.revoke_sidecar(sidecar_id, actor)
-        current = self._ledger.current()
-        self._ledger.announce(current.version if current else 0)
+        self._look_again()
 
     def server_context(self) -> ssl.SSLContext:
         """TLS for the push socket: the same context each time, its certificate renewed while it is used."""
@@ -256,6 +261,10 @@ class Mesh:
         if not report.ok:
             raise PolicyErrors(policy.name, [*report.problems, *failed])
 
+    def _look_again(self) -> None:
+        current = self._ledger.current()
+        self._ledger.announce(current.version if current else 0)
+
     def _trust_domain(self) -> str:
         policy = self._ledger.policy_in_force()
         return NO_POLICY_TRUST_DOMAIN if policy is None else policy.trust_domain
@@ -267,10 +276,10 @@ class Mesh:
         return {service: audience_of(policy.trust_domain, service) for service in policy.service_names}
 
     def _issuer_named(self, name: str | None) -> PolicyIssuer:
-        policy = self._ledger.policy_in_force()
-        if policy is None:
+        policies = self._ledger.policies()
+        if not policies:
             raise NotFound("there is no policy yet, and so no issuer whose tokens count")
-        for issuer in policy.issuers:
+        for issuer in (issuer for policy in policies for issuer in policy.issuers):
             if (name is None and issuer.builtin) or issuer.name == name:
                 return issuer
         raise NotFound("the policy has no built-in issuer" if name is None else f"there is no issuer {name[:100]!r}")

@@ -48,9 +48,9 @@ class Providers:
         return list(self._wanted())
 
     def _wanted(self) -> Iterator[Wanted]:
-        policy, now = self._ledger.policy_in_force(), self._ledger.clock()
+        now = self._ledger.clock()
         with self._ledger.database.read() as session:
-            for provider in providers_of(policy):
+            for provider in self._named_providers():
                 row = session.get(ProviderRow, provider.source)
                 if row is None:
                     yield Wanted(provider, 0.0, Known())
@@ -98,7 +98,7 @@ class Providers:
         """Give up the keys whose grace is over. In how many seconds the next one is due."""
         now, nearest = self._ledger.clock(), float(self._grace_s)
         with self._ledger.database.read() as session:
-            sources = [provider.source for provider in providers_of(self._ledger.policy_in_force())]
+            sources = [provider.source for provider in self._named_providers()]
             rows = {source: held_in(row) for source in sources if (row := session.get(ProviderRow, source)) is not None}
         for source, before in rows.items():
             after = still_held(before, now, self._grace_s)
@@ -126,13 +126,13 @@ class Providers:
     def asked_for(self, issuer: str, service: str) -> None:
         """A sidecar of ``service`` has met a ``kid`` of that issuer which it does not know. Worth one look, soon; what
         its policy does not name is ignored."""
-        policy = self._ledger.policy_in_force()
-        found = policy.service(service) if policy else None
-        named = policy.issuer(issuer) if policy and found and issuer in found.issuers else None
-        if named is not None and named.fetched and provider_of(named).source not in self._asked:
-            self._asked.add(provider_of(named).source)
-            for listener in tuple(self._listeners):
-                listener()
+        for policy in self._ledger.policies():
+            found = policy.service(service)
+            named = policy.issuer(issuer) if found and issuer in found.issuers else None
+            if named is not None and named.fetched and provider_of(named).source not in self._asked:
+                self._asked.add(provider_of(named).source)
+                for listener in tuple(self._listeners):
+                    listener()
 
     def revoke(self, issuer: str, kid: str, actor: str) -> Version:
         """A key of a provider that others may have: it never counts again, whatever the provider publishes, wherever
@@ -151,8 +151,7 @@ class Providers:
 
     def named(self, issuer: str) -> PolicyIssuer:
         """The issuer of that name; NotFound, or Invalid if its keys are not fetched."""
-        policy = self._ledger.policy_in_force()
-        found = policy.issuer(issuer) if policy else None
+        found = next((named for policy in self._ledger.policies() if (named := policy.issuer(issuer))), None)
         if found is None:
             raise NotFound(f"the policy in force has no issuer {issuer[:100]!r}")
         if not found.fetched:
@@ -160,11 +159,14 @@ class Providers:
         return found
 
     def infos(self) -> list[IssuerInfo]:
-        """Every issuer of the policy in force."""
-        policy = self._ledger.policy_in_force()
+        """Every issuer of the policy in force, and those that a canary adds."""
+        named = {issuer.name: issuer for policy in reversed(self._ledger.policies()) for issuer in policy.issuers}
         with self._ledger.database.read() as session:
             own = self._issuer_url
-            return [described(session, issuer, own, self._grace_s) for issuer in (policy.issuers if policy else ())]
+            return [described(session, issuer, own, self._grace_s) for issuer in named.values()]
+    def _named_providers(self) -> list[Provider]:
+        found = {one.source: one for policy in self._ledger.policies() for one in providers_of(policy)}
+        return list(found.values())
 
     def _merged(self, session: Session, row: ProviderRow | None, learned: Learned, now: float) -> tuple[HeldKey, ...]:
         held = () if row is None else held_in(row)
@@ -178,8 +180,8 @@ class Providers:
         self, source: str, before: Sequence[HeldKey], after: Sequence[HeldKey], write: Callable[[Session], None]
     ) -> None:
         """What changes which keys count is a version; if none can be made just now, it is part of the next one."""
-        policy = self._ledger.policy_in_force()
-        users = [issuer.name for issuer in (policy.issuers if policy else ()) if issuer.keys_from == source]
+        policies = self._ledger.policies()
+        users = sorted({issuer.name for one in policies for issuer in one.issuers if issuer.keys_from == source})
         if users and _jwks(before) != _jwks(after):
             note = f"{', '.join(users)}: {_difference(before, after)}"[:500]
             try:

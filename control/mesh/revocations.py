@@ -6,7 +6,7 @@ that it issued until then is refused. That refuses more than was asked for, and 
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, func, or_, select
@@ -127,6 +127,12 @@ def carry_over(session: Session, before: Policy, after: Policy, version: int, no
         of_old = [replace(entry, issuer=new) for entry in in_force(session, now) if entry.issuer == old]
         for entry in as_contract(of_old):
             add(session, entry, version, now)
+
+
+def renamed(entries: Sequence[Revocation], one: Policy, other: Policy) -> Iterator[Revocation]:
+    """The same of issuers that the one of two policies has under another name than the other."""
+    names = {*_renamed(one, other), *_renamed(other, one)}
+    return (replace(entry, issuer=new) for entry in entries for old, new in sorted(names) if entry.issuer == old)
 
 
 def _renamed(before: Policy, after: Policy) -> Iterator[tuple[str, str]]:

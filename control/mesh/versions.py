@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from control.errors import NotFound
 from control.store.tables import PolicyRow, VersionRow
 
-Kind = Literal["push", "rollback", "keys", "revocation", "inputs", "restore"]
+Kind = Literal["push", "rollback", "keys", "revocation", "inputs", "restore", "canary", "promote", "abort"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,13 @@ def policy_at(session: Session, version: int | None) -> StoredPolicy:
     if found is None or found.policy_id is None:
         which = "yet" if version is None else f"at version {version}"
         raise NotFound(f"there is no policy {which}")
-    row = session.get_one(PolicyRow, found.policy_id)
-    return StoredPolicy(row.id, found.version, row.source, row.files, row.env, row.author, row.created_at)
+    return policy_row(session, found.policy_id, found.version)
+
+
+def policy_row(session: Session, policy_id: str, version: int) -> StoredPolicy:
+    """The policy of that id, asked for by ``version``."""
+    row = session.get_one(PolicyRow, policy_id)
+    return StoredPolicy(row.id, version, row.source, row.files, row.env, row.author, row.created_at)
 
 
 def _at(session: Session, version: int) -> Version | None:

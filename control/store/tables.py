@@ -219,3 +219,53 @@ class ApiKeyRow(Base):
     scopes: Mapped[list[str]]
     expires_at: Mapped[int]
     created_at: Mapped[int]
+
+
+class CanaryRow(Base):
+    """A policy on trial since the version ``since``, on ``share`` of 10,000 places; ``ended`` is the version that ended
+    it, null while it runs."""
+
+    __tablename__ = "canary"
+    since: Mapped[int] = mapped_column(ForeignKey("version.version"), primary_key=True)
+    policy_id: Mapped[str] = mapped_column(Id, ForeignKey("policy.id"))
+    share: Mapped[int]
+    asked: Mapped[int]
+    ended: Mapped[int | None] = mapped_column(ForeignKey("version.version"), index=True)
+    verdict: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str]
+
+
+class CanarySnapshotRow(Base):
+    """What the canary's sidecars of a service get, where that is not what the others get at the same version."""
+
+    __tablename__ = "canary_snapshot"
+    version: Mapped[int] = mapped_column(ForeignKey("version.version"), primary_key=True)
+    service: Mapped[str] = mapped_column(String(255), primary_key=True)
+    payload: Mapped[bytes]
+    signature: Mapped[bytes]
+    key_id: Mapped[str]
+    digest: Mapped[bytes]
+
+
+class CanaryTrafficRow(Base):
+    """What one sidecar reported of its requests during a canary; ``line``: candidate, stable, or before."""
+
+    __tablename__ = "canary_traffic"
+    since: Mapped[int] = mapped_column(ForeignKey("canary.since"), primary_key=True)
+    sidecar_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    line: Mapped[str] = mapped_column(String(20), primary_key=True)
+    service: Mapped[str] = mapped_column(String(255))
+    requests: Mapped[int]
+    denied: Mapped[int]
+    failed: Mapped[int]
+    seconds: Mapped[int]
+
+
+class FreezeRow(Base):
+    """One row while nobody may change the policy: by whose will, and why."""
+
+    __tablename__ = "freeze"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    actor: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[int]
