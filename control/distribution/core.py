@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from control.errors import Denied
+from control.lines import Lines
 from sidecar.contract.envelope import Sealed
-from sidecar.contract.increment import Chain
 from sidecar.contract.messages import Join
 
 
@@ -79,8 +79,8 @@ class Core(Protocol):
         """All that ever joined and were not forgotten, the revoked included."""
         ...
 
-    def chain_for(self, service: str) -> Chain | None:
-        """What the service should run now; None when there is no policy yet."""
+    def lines_for(self, service: str) -> Lines | None:
+        """What the service's sidecars should run now; None when there is no policy yet."""
         ...
 
     def increments_after(self, version: int) -> tuple[Sealed, ...] | None:

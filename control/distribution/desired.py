@@ -19,7 +19,7 @@ from .journal import record
 from .registry import Registry
 from .rollout import Rollouts
 from .session import Session
-from .target import Target
+from .target import Targets
 from .threads import Threads
 
 RETRY_S = 1.0
@@ -33,7 +33,7 @@ class Orders:
 
     def __init__(self, core: Core, registry: Registry, rollouts: Rollouts, threads: Threads) -> None:
         self._core, self._registry, self._rollouts, self._threads = core, registry, rollouts, threads
-        self._known: dict[str, Target] = {}
+        self._known: dict[str, Targets] = {}
         self._newest = 0
         self._news = trio.Event()
 
@@ -68,7 +68,7 @@ class Orders:
         elif session.desired is None:
             self._rollouts.left(session)
 
-    async def _look_up(self, service: str, after: dict[int, tuple[Sealed, ...] | None]) -> Target | None:
+    async def _look_up(self, service: str, after: dict[int, tuple[Sealed, ...] | None]) -> Targets | None:
         """What the service should run. ``after`` remembers what follows on a version while others are looked up."""
         known = self._known.get(service)
         if known is not None:
@@ -79,10 +79,10 @@ class Orders:
             if increments is not None:
                 known = self._known[service] = known.plus(increments)
                 return known
-        chain = await self._threads.run(self._core.chain_for, service)
-        if chain is None:
+        lines = await self._threads.run(self._core.lines_for, service)
+        if lines is None:
             return None
-        found = self._known[service] = Target(chain)
+        found = self._known[service] = Targets.of(lines)
         return found
 
     async def _refresh(self, version: int) -> bool:
@@ -110,8 +110,8 @@ class Orders:
                 if number % POSTED_AT_A_TIME == 0:
                     await trio.lowlevel.checkpoint()
 
-    def _post(self, session: Session, desired: Target) -> None:
-        session.want(desired)
+    def _post(self, session: Session, desired: Targets) -> None:
+        session.want(desired.for_sidecar(session.sidecar_id))
         self._rollouts.expect(session)  # also if it has it: the news can come after the snapshot
 
     async def _drop_revoked(self) -> None:

@@ -6,6 +6,7 @@ however many sidecars it goes to.
 
 from dataclasses import dataclass, field
 
+from control.lines import Lines, is_chosen
 from sidecar.contract.envelope import Sealed
 from sidecar.contract.increment import Chain
 from sidecar.contract.messages import Increments, InUse, Push, without_nonce
@@ -48,3 +49,33 @@ class Target:
         if count not in self._packed:
             self._packed[count] = without_nonce(Increments(0, self.version, missing))
         return self._packed[count]
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """One service's: of most sidecars, and of those that try a canary, if these are to run something else."""
+
+    stable: Target
+    candidate: Target | None = None
+    share: int = 0
+
+    @classmethod
+    def of(cls, lines: Lines) -> "Targets":
+        """With nothing packed yet."""
+        return cls(Target(lines.stable), None if lines.candidate is None else Target(lines.candidate), lines.share)
+
+    @property
+    def version(self) -> int:
+        """Of both ends."""
+        return self.stable.version
+
+    def plus(self, increments: tuple[Sealed, ...]) -> "Targets":
+        """What comes of both when these follow."""
+        candidate = None if self.candidate is None else self.candidate.plus(increments)
+        return Targets(self.stable.plus(increments), candidate, self.share)
+
+    def for_sidecar(self, sidecar_id: str) -> Target:
+        """Always the same one of both, as long as the canary runs."""
+        if self.candidate is not None and is_chosen(sidecar_id, self.share):
+            return self.candidate
+        return self.stable

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from control.authority.certificates import create_ca, der, sign_workload
 from control.errors import Denied
+from control.lines import Lines
 from control.policy import OwnIssuer, Policy, compile_snapshot
 from sidecar.contract.envelope import INCREMENT, Sealed, public_bytes, seal
 from sidecar.contract.increment import Chain, Increment, encode_increment
@@ -178,15 +179,15 @@ class MemoryControl:
         """Nobody is ever turned out."""
         return self._members.keys() & set(sidecar_ids)
 
-    def chain_for(self, service: str) -> Chain | None:
-        """What the service should run; None before the first policy."""
+    def lines_for(self, service: str) -> Lines | None:
+        """What the service should run, and no canary; None before the first policy."""
         with self._lock:
             if self.policy is None:
                 return None
             if service not in self._chains:
                 snapshot = self._compile(self.policy, service, self.version, self._revocations)
                 self._chains[service] = Chain.begin(self.version, seal(encode(snapshot), self._signing_key))
-            return self._chains[service]
+            return Lines(self._chains[service])
 
     def increments_after(self, version: int) -> tuple[Sealed, ...] | None:
         """Whoever asks has a chain already."""

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from control.errors import Denied
+from control.lines import Lines
 from sidecar.contract.envelope import INCREMENT, Sealed, seal
 from sidecar.contract.increment import Chain, Increment, encode_increment
 from sidecar.contract.join import JoinToken
@@ -55,6 +56,8 @@ class MemoryCore:
         self.rows: dict[str, Row] = {}
         self.snapshots: dict[str, Sealed] = {}
         self.chains: dict[str, Chain] = {}
+        self.candidates: dict[str, Chain] = {}
+        self.share = 0
         self.refreshes: list[tuple[str, str]] = []
         self.broken = False
         self.unwell: set[str] = set()
@@ -74,12 +77,21 @@ class MemoryCore:
         for service in services or ("orders",):
             self.snapshots[service] = self.sealed(version, service, routes)
         self.chains |= {name: Chain.begin(version, self.snapshots[name]) for name in services or ("orders",)}
+        self.candidates.clear()
+        self._tell(version)
+
+    def try_out(self, version: int, share: int, routes: tuple[Route, ...]) -> None:
+        """A new version of ``orders`` with a canary, which begins or goes on, told to whoever listens."""
+        self.chains["orders"] = Chain.begin(version, self.sealed(version))
+        self.candidates["orders"] = Chain.begin(version, self.sealed(version, "orders", routes))
+        self.share = share
         self._tell(version)
 
     def publish_revocations(self, version: int, *revocations: Revocation) -> Sealed:
         """A new version that is an increment, told to whoever listens; ``version`` follows on what is there."""
         sealed = self.increment(version, *revocations)
         self.chains = {name: chain.plus((sealed,)) for name, chain in self.chains.items()}
+        self.candidates = {name: chain.plus((sealed,)) for name, chain in self.candidates.items()}
         self._tell(version)
         return sealed
 
@@ -166,11 +178,12 @@ class MemoryCore:
         """All."""
         return list(self.rows.values())
 
-    def chain_for(self, service: str) -> Chain | None:
+    def lines_for(self, service: str) -> Lines | None:
         """The newest; an error while ``broken``, like a database that is away."""
         if self.broken or service in self.unwell:
             raise RuntimeError("the database is away")
-        return self.chains.get(service)
+        chain = self.chains.get(service)
+        return None if chain is None else Lines(chain, self.candidates.get(service), self.share)
 
     def increments_after(self, version: int) -> tuple[Sealed, ...] | None:
         """As far as the chains go; all have the same increments."""

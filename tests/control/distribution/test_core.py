@@ -182,12 +182,13 @@ def test_a_revoked_sidecar_is_out_and_listeners_hear_of_it(subject: Subject) -> 
 def test_a_change_is_told_after_it_can_be_read(subject: Subject) -> None:
     """Signed by the one key, for the service that was asked for; nothing before there is a policy."""
     core, seen = subject.core, list[tuple[int, int]]()
-    assert core.chain_for("orders") is None
+    assert core.lines_for("orders") is None
 
     def look(version: int) -> None:
-        chain = core.chain_for("orders")
-        assert chain is not None
-        snapshot = decode(open_sealed(chain.snapshot, core.signing_public_key))
+        lines = core.lines_for("orders")
+        assert lines is not None
+        assert lines.candidate is None
+        snapshot = decode(open_sealed(lines.stable.snapshot, core.signing_public_key))
         assert snapshot.service == "orders"
         seen.append((version, snapshot.version))
 
