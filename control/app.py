@@ -20,14 +20,10 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import cast
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve
-from hypercorn.typing import Framework
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
@@ -38,6 +34,7 @@ from control.authority.vault import Vault
 from control.dashboard import dashboard
 from control.distribution import PushServer
 from control.errors import ControlError
+from control.http_port import serve_http
 from control.issuers.fetch import Fetcher
 from control.issuers.refresher import Refresher
 from control.journal import write_journal
@@ -179,8 +176,7 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
         nursery.start_soon(_advance_keys, mesh, fleet)
         nursery.start_soon(refresher.run)
         async with trio.open_nursery() as until_answered:
-            served = cast("Framework", app)  # Hypercorn and Starlette spell one protocol in two ways
-            await until_answered.start(partial(serve, served, _hypercorn(http), shutdown_trigger=end.wait, mode="asgi"))
+            await until_answered.start(serve_http, app, _hypercorn(), http.listener(), end)
             _collect_seldom()
             shown = "  ".join(f"push {place.shown}" for place in push)
             print(f"control ready: http http://{http.shown}  {shown}", flush=True)
@@ -195,17 +191,14 @@ def _collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _hypercorn(http: Bound) -> Config:
+def _hypercorn() -> Config:
     config = Config()
-    config.bind = [f"fd://{http.detach()}"]
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.graceful_timeout = GRACE_S
     config.keep_alive_timeout = 5  # Hypercorn also keeps what its client has closed for as long
     config.read_timeout = int(MAX_WAIT_S) + 15  # also runs while a long poll is being answered
-    config.startup_timeout = config.shutdown_timeout = 10
-    config.h2_max_concurrent_streams = 32
     return config
 
 

@@ -5,6 +5,7 @@ asked for it before a byte of the body is read. A body is taken whole, within it
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import trio
@@ -21,6 +22,8 @@ MAX_OPEN_BODY_BYTES = 64 * 1024
 """For whoever has not shown the credential."""
 BODY_TIMEOUT_S = 10.0
 GUARDED = "/v1"
+ANSWERING = "control.answering"
+"""In the scope: a context manager to be in while a request that was let in is answered."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -43,6 +46,7 @@ class Gate:
             return
         send = _with_headers(send, begin_request())
         try:
+            _refuse_other_versions(scope)
             _refuse_ambiguous(scope)
             guarded = is_guarded(scope["path"])
             if guarded:
@@ -56,7 +60,8 @@ class Gate:
             await unavailable(error).response()(scope, receive, send)
             return
         if body is not None:
-            await self._app(scope, _replay(body, receive), send)
+            with scope.get(ANSWERING, nullcontext)():
+                await self._app(scope, _replay(body, receive), send)
 
     async def _operator(self, scope: Scope) -> Any:
         given = Headers(scope=scope).getlist("authorization")
@@ -95,6 +100,17 @@ async def try_credential(mesh: Mesh, attempts: Attempts, address: str, credentia
     else:
         attempts.succeeded(address, shown)
     return operator
+
+
+def _refuse_other_versions(scope: Scope) -> None:
+    """RFC 9110 section 15.6.6; the preface of HTTP/2 is a request of that version (RFC 9113 section 3.4)."""
+    if scope.get("http_version", "1.1") not in ("1.0", "1.1"):
+        raise unsupported_version()
+
+
+def unsupported_version() -> Refusal:
+    """505, and the connection ends."""
+    return Refusal(505, "Control speaks HTTP/1.1.", headers={"Connection": "close"})
 
 
 def _refuse_ambiguous(scope: Scope) -> None:

@@ -48,6 +48,7 @@ _CODES = {
     429: "too_many_attempts",
     500: "internal_error",
     503: "unavailable",
+    505: "version_not_supported",
 }
 _SENTENCES = {
     400: "The request's body could not be read: it should be JSON in UTF-8.",

@@ -45,11 +45,11 @@ class Client:
             said["wait_s"] = f"{wait_s:.3f}"
         return self._send("GET", path, params=said, timeout=httpx.Timeout(wait_s + ANSWER_TIMEOUT_S))
 
-    def all(self, path: str, name: str, **query: object) -> Any:
+    def all(self, path: str, name: str) -> Any:
         """A list, whole: every page's ``name`` as one answer."""
-        answer = self.get(path, limit=PAGE, **query)
+        answer = self.get(path, limit=PAGE)
         while (cursor := answer.pop("next", None)) is not None:
-            more = self.get(path, limit=PAGE, cursor=cursor, **query)
+            more = self.get(path, limit=PAGE, cursor=cursor)
             answer[name] += more[name]
             answer["next"] = more["next"]
         return answer
