@@ -61,15 +61,19 @@ class StartError(Exception):
 
 def run(settings: Settings) -> None:
     """``control serve``: returns after an orderly end; StartError if it could not begin."""
+    if settings.database is not None and settings.public_url is None:
+        raise StartError("database: set public_url too: all controls over it issue tokens under that one name.", 2)
     write_journal(settings.log_level)
     _take_all_descriptors()
     http, push = _bind(settings)
-    hold = hold_alone(settings.data)  # before anything is read or written: what opens may already change the mesh
+    # Before anything is read or written: what opens may already change the mesh.
+    hold = hold_alone(settings.data) if settings.database is None else None
     mesh = _open(settings, settings.public_url or f"http://{http.shown}")
     try:
         _admit_operator(mesh, settings.token)
         trio.run(_serve, mesh, settings, http, push)
-        os.close(hold)
+        if hold is not None:
+            os.close(hold)
     finally:
         mesh.close()
         for place in push:
@@ -91,12 +95,13 @@ def _bind(settings: Settings) -> tuple[Bound, list[Bound]]:
 
 
 def _open(settings: Settings, public_url: str) -> Mesh:
-    where = f"data {settings.data}"
+    where = f"data {settings.data}" if settings.database is None else "database"
     vault = _vault(settings)
     try:
         return open_mesh(
             settings.data,
             public_url,
+            database=settings.database,
             token_lifetime_s=settings.token_lifetime_s,
             key_grace_s=settings.key_grace_s,
             vault=vault,
@@ -104,7 +109,7 @@ def _open(settings: Settings, public_url: str) -> Mesh:
     except OSError as error:
         raise _unusable(settings.data, error) from None
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        cause = (str(getattr(error, "orig", None) or "").strip().splitlines() or [type(error).__name__])[0]
         raise StartError(f"{where}: its database cannot be used ({cause}).") from None
     except PolicyErrors as errors:
         first = errors.problems[0].message if errors.problems else str(errors)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from control.authority.key_source import KeySource
 
@@ -37,6 +37,7 @@ class Settings:
     http: str = "127.0.0.1:7000"
     push: tuple[str, ...] = ("127.0.0.1:7001",)
     data: Path = Path("data")
+    database: str | None = field(default=None, repr=False)
     public_url: str | None = None
     token: str | None = field(default=None, repr=False)
     token_lifetime_s: int = 900
@@ -91,11 +92,19 @@ def _data(text: str) -> Path:
 
 
 def _database(text: str) -> str:
-    if text.startswith(("postgres://", "postgresql://", "postgresql+")):
-        raise SettingsError(
-            "PostgreSQL is not in this version: leave database out, and --data DIR holds an SQLite file"
-        )
-    raise SettingsError("is not a database of this version: leave it out, and --data DIR holds an SQLite file")
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"\s", text):  # not quoted: there may be a password in it
+        raise SettingsError("is not postgresql://USER@HOST/NAME. Without it, --data DIR holds an SQLite file")
+    return text.replace("postgres://", "postgresql://", 1)
+
+
+def _has_password(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.password) or "password" in parse_qs(parts.query)
 
 
 def _public_url(text: str) -> str:
@@ -175,7 +184,7 @@ SETTINGS = (
     Setting("http", _http, "where the admin API and the issuer listen", "127.0.0.1:7000"),
     Setting("push", _push, "where sidecars connect: HOST:PORT or unix:/path; may be repeated", "127.0.0.1:7001"),
     Setting("data", _data, "directory for the database and the keys", "./data"),
-    Setting("database", _database, "a database elsewhere (not in this version)"),
+    Setting("database", _database, "PostgreSQL instead, which several controls may share: postgresql://USER@HOST/NAME"),
     Setting("public_url", _public_url, "the issuer's name, and the URL others reach control by", "http://HTTP"),
     Setting("token", operator_token, "operator credential (variable or file only)", "made at first start", secret=True),
     Setting("token_file", Path, "file that holds the operator credential"),
@@ -250,9 +259,15 @@ def _from_file(path: Path) -> Given:
 
 def _parse(setting: Setting, text: str, said: str) -> Any:
     try:
-        return setting.parse(text)
+        value = setting.parse(text)
     except SettingsError as error:
         raise SettingsError(f"{said}: {error}") from None
+    if setting.name == "database" and said.startswith("--") and _has_password(value):
+        raise SettingsError(
+            f"{said}: holds a password, which a list of processes shows to everyone. Give it in CONTROL_DATABASE, in "
+            "PGPASSWORD or in a password file (PGPASSFILE)"
+        )
+    return value
 
 
 def _build(values: dict[str, Any]) -> Settings:

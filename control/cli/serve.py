@@ -29,11 +29,12 @@ def serve(
         list[str] | None, _flag("HOST:PORT", "Where sidecars connect, or unix:/path; repeatable [127.0.0.1:7001].")
     ] = None,
     data: Annotated[Text, _flag("DIR", "Database and keys [./data].")] = None,
-    database: Annotated[Text, _flag("URL", "Not in this version.")] = None,
+    database: Annotated[Text, _flag("URL", "PostgreSQL instead, which several controls may share.")] = None,
     public_url: Annotated[Text, _flag("URL", "The issuer's name [http://HTTP].")] = None,
     token_file: Annotated[Text, _flag("FILE", "File that holds the operator credential.")] = None,
     token_lifetime: Annotated[Text, _flag("DURATION", "How long an issued token lives [15m].")] = None,
     key_grace: Annotated[Text, _flag("DURATION", "How long a key that its provider dropped still counts [1h].")] = None,
+    key_rotation: Annotated[Text, _flag("DURATION", "How long a signing key signs [off].")] = None,
     provider_networks: Annotated[
         Text, _flag("NETWORKS", "Private networks that providers' public names may lead to.")
     ] = None,
@@ -71,6 +72,7 @@ def serve(
         "token_file": token_file,
         "token_lifetime": token_lifetime,
         "key_grace": key_grace,
+        "key_rotation": key_rotation,
         "provider_networks": provider_networks,
         "master_key_file": master_key_file,
         "master_key_command": master_key_command,

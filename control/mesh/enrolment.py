@@ -112,7 +112,7 @@ class Enrolment:
 
     def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
         """Note of sidecars (id, address, unix seconds) that they were connected then."""
-        with self._database.write() as session:
+        with self._database.note() as session:
             for sidecar_id, address, at in sightings:
                 older = update(SidecarRow).where(SidecarRow.id == sidecar_id, SidecarRow.last_seen <= int(at))
                 session.execute(older.values(last_seen=int(at), address=address))

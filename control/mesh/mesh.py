@@ -36,6 +36,7 @@ from .inputs import workloads
 from .join_tokens import JoinTokenInfo, JoinTokens
 from .keys import Keys
 from .ledger import SYSTEM, Ledger
+from .news import News
 from .providers import Providers
 from .publication import Publication
 from .revocations import RevocationInfo
@@ -70,15 +71,18 @@ class Mesh:
         self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
         self.applications = Applications(database, clock, Callers(self._ledger).changed)
         self.operators, self.api_keys = Operators(database, clock), ApiKeys(self._ledger, self.applications)
-        self.providers = Providers(self._ledger, issuer_url, key_grace_s)
+        self._in_charge = database.lease("background")
+        self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
         self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
         self._endpoint = TokenEndpoint(self.applications, self._tokens)
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
+        self._news = News(database, self._ledger)
         self._offer()
         self._keys.ensure()
         self._ledger.refresh()
+        self._news.begin()
 
     def _offer(self) -> None:
         """What a part does by itself is offered as it is."""
@@ -96,6 +100,8 @@ class Mesh:
 
     def close(self) -> None:
         """Give the database back."""
+        self._news.end()
+        self._in_charge.release()
         self._database.close()
 
     def push(
@@ -197,9 +203,10 @@ class Mesh:
         return self._keys.rotate(actor, algorithm)
 
     def advance_keys(self, in_force: int | None) -> list[Version]:
-        """To be called every few seconds: see ``Keys.advance``. Renews the server certificate in passing."""
+        """To be called every few seconds: see ``Keys.advance``; of several controls one does it. Renews the server
+        certificate in passing."""
         self._push_tls.renew_if_due(self._clock())
-        return self._keys.advance(in_force)
+        return self._keys.advance(in_force) if self._in_charge.is_held() else []
 
     def metadata(self) -> dict[str, object]:
         """RFC 8414."""

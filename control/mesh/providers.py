@@ -28,6 +28,9 @@ from .issuer_info import IssuerInfo, described, held_in
 from .ledger import SYSTEM, Ledger
 from .versions import Version
 
+LOOK_AGAIN_S = 5.0
+"""How soon another control takes over from the one that asked the providers."""
+
 
 class Providers:
     """A ``control.issuers.refresher.Book`` over the store. Thread-safe."""
@@ -37,15 +40,19 @@ class Providers:
         ledger: Ledger,
         issuer_url: str,
         grace_s: int = DEFAULT_GRACE_S,
+        in_charge: Callable[[], bool] = lambda: True,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._ledger, self._issuer_url, self._grace_s, self._chance = ledger, issuer_url, grace_s, chance
+        self._in_charge = in_charge
         self._asked: set[str] = set()
         self._listeners: list[Callable[[], None]] = []
 
     def wanted(self) -> Sequence[Wanted]:
-        """Every provider of the policy in force, and in how many seconds it is due."""
-        return list(self._wanted())
+        """Every provider of the policy in force, and in how many seconds it is due. Of several controls over a database
+        one asks them all; the others ask for what their own sidecars lack."""
+        everything = self._in_charge()
+        return [one for one in self._wanted() if everything or one.provider.source in self._asked]
 
     def _wanted(self) -> Iterator[Wanted]:
         now = self._ledger.clock()
@@ -96,6 +103,8 @@ class Providers:
 
     def expire(self) -> float:
         """Give up the keys whose grace is over. In how many seconds the next one is due."""
+        if not self._in_charge():
+            return LOOK_AGAIN_S
         now, nearest = self._ledger.clock(), float(self._grace_s)
         with self._ledger.database.read() as session:
             sources = [provider.source for provider in self._named_providers()]
@@ -164,6 +173,7 @@ class Providers:
         with self._ledger.database.read() as session:
             own = self._issuer_url
             return [described(session, issuer, own, self._grace_s) for issuer in named.values()]
+
     def _named_providers(self) -> list[Provider]:
         found = {one.source: one for policy in self._ledger.policies() for one in providers_of(policy)}
         return list(found.values())

@@ -6,12 +6,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from control.errors import ControlError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 NEWEST = "head"
+_MIGRATION_LOCK = 0x51DE6A7F
+"""Any fixed number: the name of PostgreSQL's advisory lock."""
 
 
 class NewerSchema(ControlError):  # noqa: N818 - a noun
@@ -23,6 +25,10 @@ class NewerSchema(ControlError):  # noqa: N818 - a noun
 def upgrade(engine: Engine) -> None:
     """Apply the migrations that the database has not seen, all in one transaction; NewerSchema."""
     with engine.connect().execution_options(sidegate_write=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":  # several controls may start at the same time, on a large database
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         bring(connection)
 
 

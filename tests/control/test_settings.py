@@ -48,6 +48,12 @@ def test_where_the_master_key_comes_from(tmp_path: Path) -> None:
     assert "secret" not in repr(load({}, {"CONTROL_MASTER_KEY": "secret"}))
 
 
+def test_how_often_keys_are_rotated() -> None:
+    """By hand alone, unless a period is set."""
+    assert load({}, {}).key_rotation_s == load({"key_rotation": "off"}, {}).key_rotation_s == 0
+    assert load({"key_rotation": "30d"}, {}).key_rotation_s == 30 * 86_400
+
+
 def test_variables_of_others_are_left_alone() -> None:
     """CONTROL_URL is the client's and CONTROL_PORT is Kubernetes's: neither is an error."""
     assert load({}, {"CONTROL_URL": "http://x", "CONTROL_PORT": "tcp://10.0.0.1:7000"}) == Settings()
@@ -61,14 +67,18 @@ def test_variables_of_others_are_left_alone() -> None:
         ({"http": "unix:/x"}, {}, "--http"),
         ({}, {"CONTROL_PUSH": "unix:rel"}, "CONTROL_PUSH: 'unix:rel' needs an absolute path"),
         ({"push": ","}, {}, "--push: is empty"),
-        ({"database": "postgresql://h/d"}, {}, "--database: PostgreSQL is not in this version"),
-        ({"database": "mysql://h/d"}, {}, "--database"),
+        ({"database": "mysql://h/d"}, {}, "--database: is not postgresql://USER@HOST/NAME"),
+        ({"database": "postgresql://u:secret@h/d"}, {}, "--database: holds a password, which a list of processes"),
+        ({"database": "postgresql://u@h/d?password=secret"}, {}, "--database: holds a password"),
+        ({}, {"CONTROL_DATABASE": "postgresql://u:p@h:70000/d"}, "CONTROL_DATABASE: is not postgresql://"),
         ({"public_url": "control.test"}, {}, "--public-url"),
         ({"public_url": "http://x/?a"}, {}, "--public-url: takes no"),
         ({"public_url": "http://[::1"}, {}, "--public-url"),
         ({"token_lifetime": "soon"}, {}, "--token-lifetime: 'soon' is not a duration"),
         ({"token_lifetime": "2d"}, {}, "--token-lifetime"),
         ({"log_level": "loud"}, {}, "--log-level"),
+        ({"key_rotation": "59m"}, {}, "--key-rotation: '59m' is neither off nor within 1h and 366d"),
+        ({"key_rotation": "never"}, {}, "--key-rotation: 'never' is not a duration"),
         ({}, {"CONTROL_TOKEN": "short"}, "CONTROL_TOKEN: is 5 characters long and must be 32 or more"),
         ({}, {"CONTROL_TOKEN": "ü" * 40}, "CONTROL_TOKEN: may hold only"),
         ({}, {"CONTROL_TOKEN": TOKEN, "CONTROL_TOKEN_FILE": "x"}, "exclude each other"),

@@ -62,7 +62,7 @@ def test_check_runs_the_tests(offline: Run, policy: Path) -> None:
         (["explain", "orders", "GET", "/", "--token-file", "/nowhere"], 2, "No such file"),
         (["serve", "--http", "7000"], 2, "--http: '7000' is not HOST:PORT"),
         (["serve", "--token", OPERATOR], 2, "process list"),
-        (["serve", "--database", "postgresql://x"], 2, "not in this version"),
+        (["serve", "--database", "postgresql://x/y"], 2, "set public_url too"),
         (["history", "-o", "xml"], 2, "xml"),
     ],
 )

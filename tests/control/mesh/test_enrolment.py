@@ -185,7 +185,7 @@ def test_a_sidecar_that_was_taken_out_stays_out(rig: Rig) -> None:
     enrolled, heard = rig.join(), list[int]()
     rig.mesh.subscribe(heard.append)
     rig.mesh.revoke_sidecar(enrolled.sidecar.id, "ann")
-    assert heard == [0]
+    assert set(heard) == {0}
     assert not rig.mesh.admitted([enrolled.sidecar.id])
     with pytest.raises(Denied) as error:
         known(rig.mesh, enrolled.certificate, "orders")

@@ -252,7 +252,7 @@ def test_listeners_hear_of_each_version_after_it_is_there(rig: Rig) -> None:
     rig.mesh.revoke("jti", "abc", "ann")
     leave()
     rig.push()
-    assert heard == [(1, 1), (2, 2)]
+    assert list(dict.fromkeys(heard)) == [(1, 1), (2, 2)]  # also twice, where there is a store that tells
 
 
 def test_every_change_is_audited(rig: Rig) -> None:
