@@ -3,7 +3,9 @@
 Every answer is a value of this moment. Who is connected is known here alone; who ever joined, the store knows.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 import trio
 
@@ -16,6 +18,9 @@ from .session import Session
 from .sightings import Sightings
 from .threads import Threads
 
+Happening = Literal["connected", "disconnected", "acked", "nacked"]
+Follower = Callable[[Happening, Session], None]
+
 
 class Fleet:
     """What the push server knows. Ask from its own trio thread."""
@@ -26,6 +31,23 @@ class Fleet:
         self._orders = Orders(core, self._registry, self._rollouts, threads)
         self._refreshes = Refreshes(core, threads)
         self._sightings = Sightings(core, threads, now)
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """Call ``follower``, in the trio thread, with all that happens to sessions; it must be quick. Returns what ends
+        it."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
+    def _tell(self, what: Happening, session: Session) -> None:
+        for follower in self._followers:
+            follower(what, session)
+
+    def tally(self, version: int) -> Counter[str]:
+        """How many of those connected here have ``version`` in force (acked), refused it (nacked), owe an answer
+        (pending)."""
+        asked = (session for session in self._registry if session.desired is not None)
+        return Counter(outcome(session, version)[0] for session in asked)
 
     async def sidecars(self) -> list[SidecarView]:
         """Every sidecar: those connected, and those that joined once and are away."""

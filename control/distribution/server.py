@@ -229,6 +229,7 @@ class PushServer(Fleet):
                 async def orders() -> None:
                     await wire.send(frame(welcome), pace.write_timeout_s)
                     record(logging.INFO, "connected", **_named(session), version=session.version)
+                    self._tell("connected", session)
                     if not await self._admission.is_welcome(session.sidecar_id):
                         raise Denied("this sidecar was taken out of the mesh", "revoked")
                     await self._orders.greet(session)
@@ -244,6 +245,7 @@ class PushServer(Fleet):
         self._rollouts.left(session)
         self._sightings.note(session)
         record(logging.INFO, "disconnected", **_named(session), version=session.version, why=session.why)
+        self._tell("disconnected", session)
 
     async def _refuse(self, wire: FrameStream, refusal: Refuse, address: str) -> None:
         record(logging.WARNING, "refused", address=address, code=refusal.code, why=refusal.message)
@@ -257,6 +259,7 @@ class PushServer(Fleet):
             refused, why = session.nacked
             record(logging.ERROR, "nack", **_named(session), refused=refused, version=session.version, why=why)
         self._rollouts.answered(session)
+        self._tell("acked" if session.nacked is None else "nacked", session)
 
 
 def _named(session: Session) -> dict[str, object]:

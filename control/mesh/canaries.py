@@ -7,7 +7,7 @@ between is published for both lines. Knows nothing of who is connected, nor when
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from control.store.tables import CanaryRow, VersionRow
@@ -29,6 +29,8 @@ class Canary:
     ended: int | None
     verdict: Verdict
     reason: str
+    after: int
+    """The version that ended the canary before this one, 0 if there was none."""
 
 
 def running(session: Session) -> Canary | None:
@@ -78,4 +80,5 @@ def _one(session: Session, condition: object) -> Canary | None:
         row.ended,
         row.verdict,  # type: ignore[arg-type]  # only end() writes it
         row.reason,
+        session.scalar(select(func.max(CanaryRow.ended)).where(CanaryRow.since < row.since)) or 0,
     )

@@ -30,12 +30,15 @@ class Counted:
 
 def add(session: Session, since: int, counted: Iterable[Counted]) -> None:
     """More of them."""
+    rows = session.scalars(select(CanaryTrafficRow).where(CanaryTrafficRow.since == since))
+    known = {(row.sidecar_id, row.line): row for row in rows}
     for one in counted:
-        row = session.get(CanaryTrafficRow, (since, one.sidecar_id, one.line))
+        row = known.get((one.sidecar_id, one.line))
         if row is None:
             row = CanaryTrafficRow(since=since, sidecar_id=one.sidecar_id, line=one.line, service=one.service)
             row.requests = row.denied = row.failed = row.seconds = 0
             session.add(row)
+            known[one.sidecar_id, one.line] = row
         row.requests += one.requests
         row.denied += one.denied
         row.failed += one.failed
