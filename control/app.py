@@ -104,6 +104,7 @@ def _open(settings: Settings, public_url: str) -> Mesh:
             database=settings.database,
             token_lifetime_s=settings.token_lifetime_s,
             key_grace_s=settings.key_grace_s,
+            key_rotation_s=settings.key_rotation_s,
             vault=vault,
         )
     except OSError as error:

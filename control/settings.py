@@ -42,6 +42,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     token_lifetime_s: int = 900
     key_grace_s: int = 3600
+    key_rotation_s: int = 0
     provider_networks: tuple[Network, ...] = ()
     master_key: KeySource | None = None
     master_key_previous: KeySource | None = None
@@ -157,6 +158,15 @@ def _key_grace(text: str) -> int:
     return seconds
 
 
+def _key_rotation(text: str) -> int:
+    if text.strip().lower() == "off":
+        return 0
+    seconds = duration_s(text)
+    if not 3600 <= seconds <= 366 * 86400:
+        raise SettingsError(f"{text!r} is neither off nor within 1h and 366d")
+    return seconds
+
+
 def _provider_networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -190,6 +200,7 @@ SETTINGS = (
     Setting("token_file", Path, "file that holds the operator credential"),
     Setting("token_lifetime", _token_lifetime, "how long an issued token lives", "15m"),
     Setting("key_grace", _key_grace, "how long a key that its provider has dropped still counts", "1h"),
+    Setting("key_rotation", _key_rotation, "how long a signing key signs before the next one does: off, or 30d", "off"),
     Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
     Setting("master_key", str, "encrypts private keys at rest (variable or file only)", "none", secret=True),
     Setting("master_key_file", Path, "file that holds the master key"),
@@ -281,7 +292,7 @@ def _build(values: dict[str, Any]) -> Settings:
         raise SettingsError("master_key_previous is of use beside a master_key alone: set that too")
     if "token_file" in values:
         values["token"] = read_token(values.pop("token_file"))
-    for name in ("token_lifetime", "key_grace"):
+    for name in ("token_lifetime", "key_grace", "key_rotation"):
         if name in values:
             values[f"{name}_s"] = values.pop(name)
     return Settings(**values)

@@ -177,11 +177,13 @@ class TokenGiven(Given):
 
 
 class RotateGiven(Given):
-    """A rotation. ``algorithm`` null: as now."""
+    """A rotation. ``algorithm`` null: as now. ``now``: it signs at once; ``revoke_old``: and no other key counts."""
 
     model_config = shown_as({"algorithm": "ES256"})
 
     algorithm: Algorithm | None = None
+    now: bool = False
+    revoke_old: bool = False
 
 
 class RevocationGiven(Given):

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.status import HTTP_201_CREATED
 
 from control.authority.keyring import KeyInfo
+from control.errors import Invalid
 from control.identity import Role
 from control.mesh import RevocationInfo, Version
 
@@ -37,8 +38,14 @@ def list_keys(mesh: TheMesh, paging: Paging) -> Keys:
 
 @router.post("/keys/rotate", status_code=HTTP_201_CREATED, dependencies=[needs(Role.OPERATOR, "keys:write")])
 def rotate_keys(mesh: TheMesh, actor: Actor, given: RotateGiven | None = None) -> Version:
-    """Prepares a new key. It signs once every live sidecar has acknowledged a snapshot that holds it."""
-    return mesh.rotate_keys(actor, None if given is None else given.algorithm)
+    """Prepares a new key. It signs once every live sidecar has acknowledged a snapshot that holds it. With ``now`` it
+    signs at once; with ``revoke_old`` as well, every token that was issued before ends with the same version."""
+    asked = given or RotateGiven()
+    if asked.now:
+        return mesh.replace_keys(actor, asked.algorithm, revoke_old=asked.revoke_old)
+    if asked.revoke_old:
+        raise Invalid("revoke_old needs now: a key must sign when no other does")
+    return mesh.rotate_keys(actor, asked.algorithm)
 
 
 @router.post("/keys/{key}/revoke", status_code=HTTP_201_CREATED, dependencies=[needs(Role.OPERATOR, "keys:write")])

@@ -41,7 +41,7 @@ class KeyInfo:
     @property
     def times(self) -> KeyTimes:
         """What the life cycle looks at."""
-        return KeyTimes(self.kid, self.state, self.created_at, self.retired_at)
+        return KeyTimes(self.kid, self.state, self.created_at, self.retired_at, self.activated_at)
 
 
 def all_keys(session: Session) -> list[KeyInfo]:

@@ -44,16 +44,28 @@ def keys_list(output: Output = None) -> None:
 
 def keys_rotate(
     algorithm: Annotated[str | None, typer.Option(help="Such as ES256; default: as now.", show_default=False)] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until the new key signs.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="It signs at once, before sidecars have heard of it.")] = False,
+    revoke_old: Annotated[
+        bool, typer.Option("--revoke-old", help="With --now: every other key has leaked; no token of theirs counts.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until the new key signs; with --now: a receipt.")] = False,
     timeout: Timeout = "90s",
     output: Output = None,
 ) -> None:
-    """Prepare a new signing key. It signs once every connected sidecar holds it; no token is lost."""
+    """Prepare a new signing key. It signs once every connected sidecar holds it; no token is lost. When keys have
+    leaked: --now --revoke-old ends every token there is, and callers get new ones."""
     from .client import Client
 
+    if revoke_old and not now:
+        raise Failure("--revoke-old needs --now: a key must sign when no other does.", USAGE)
     timeout_s = duration_s(timeout, "--timeout")
     with Client() as client:
-        made = client.post("/keys/rotate", {"algorithm": algorithm})
+        made = client.post("/keys/rotate", {"algorithm": algorithm, "now": now, "revoke_old": revoke_old})
+        if now:
+            sentence = f"version {made['version']}: a new key signs"
+            told = sentence + (", and every key before it is revoked" if revoke_old else "")
+            _receipt(client, made, told, wait, timeout_s, output)
+            return
         signs = _wait_until_it_signs(client, timeout_s) if wait else None
     if wants_json(output):
         out.show_json({**made, "key": signs})

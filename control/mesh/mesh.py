@@ -61,12 +61,13 @@ class Mesh:
         token_lifetime_s: int,
         token_algorithm: Algorithm,
         key_grace_s: int,
+        key_rotation_s: int,
     ) -> None:
         self._database, self._authority, self._clock = database, authority, clock
         self._issuer_url, self._secrets = issuer_url, secrets
         self._publication = Publication(authority, issuer_url, secrets)
         self._ledger = Ledger(database, self._publication, clock)
-        self._keys = Keys(self._ledger, vault, token_algorithm)
+        self._keys = Keys(self._ledger, vault, token_algorithm, key_rotation_s)
         self._join_tokens = JoinTokens(database, authority.ca_der, clock)
         self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
         self.applications = Applications(database, clock, Callers(self._ledger).changed)
@@ -90,7 +91,7 @@ class Mesh:
         self.current, self.chain_for = self._ledger.current, self._ledger.chain_for
         self.lines_for, self.increments_after = self._ledger.lines_for, self._ledger.increments_after
         self.subscribe, self.refresh_requested = self._ledger.subscribe, self.providers.asked_for
-        self.jwks, self.revoke_key = self._keys.jwks, self._keys.revoke
+        self.jwks, self.revoke_key, self.replace_keys = self._keys.jwks, self._keys.revoke, self._keys.replace
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
@@ -312,6 +313,7 @@ def open_mesh(
     token_lifetime_s: int = 900,
     token_algorithm: str = "ES256",
     key_grace_s: int = DEFAULT_GRACE_S,
+    key_rotation_s: int = 0,
     vault: Vault | None = None,
 ) -> Mesh:
     """The mesh kept in ``data`` (or in the database of that URL), made now if there is none. Its private keys are as
@@ -325,4 +327,5 @@ def open_mesh(
         store.close()
         raise
     algorithm = algorithm_named(token_algorithm)
-    return Mesh(store, authority, box, public_url.rstrip("/"), secrets, clock, token_lifetime_s, algorithm, key_grace_s)
+    url, times = public_url.rstrip("/"), (key_grace_s, key_rotation_s)
+    return Mesh(store, authority, box, url, secrets, clock, token_lifetime_s, algorithm, *times)

@@ -39,6 +39,23 @@ def test_a_revocation_is_told_where_it_is_in_force_and_who_is_missing(mesh_stack
         pass  # it is on its way
 
 
+def test_the_panic_button(mesh_stack: Stack) -> None:
+    """Our keys have leaked: one verb, one version, a receipt; every token there was is refused, and a new one counts."""
+    stack = mesh_stack
+    token = stack.token("orders:read")
+    assert stack.get("orders", "/orders/7", token).status_code == 200
+    before, kids = version(stack, "orders"), {key["kid"] for key in stack.control_json("keys", "list")["keys"]}
+    assert "needs --now" in stack.control("keys", "rotate", "--revoke-old", expect=2)
+    said = stack.control("keys", "rotate", "--now", "--revoke-old", "--wait")
+    assert "a new key signs, and every key before it is revoked\nin force on 1 of 1 after" in said
+    assert version(stack, "orders") == before + 1
+    assert stack.get("orders", "/orders/7", token).status_code == 401
+    assert stack.get("orders", "/orders/7", stack.token("orders:read")).status_code == 200
+    keys = stack.control_json("keys", "list")["keys"]
+    assert [key["state"] for key in keys if key["kid"] in kids] == ["revoked"]
+    assert [key["state"] for key in keys if key["kid"] not in kids] == ["active"]
+
+
 def test_who_was_away_gets_the_revocation_and_no_new_snapshot(mesh_stack: Stack) -> None:
     """The snapshot on its disk stays the file that it was; the revocation stands beside it, and outlives a crash that
     tore it."""

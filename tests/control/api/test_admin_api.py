@@ -194,6 +194,19 @@ async def test_keys_rotate_and_are_published(http: httpx.AsyncClient, open_http:
     assert (await http.post("/v1/keys/rotate")).status_code == 409
 
 
+async def test_keys_are_replaced_at_once(http: httpx.AsyncClient, open_http: httpx.AsyncClient) -> None:
+    """With ``now`` one version does it all; ``revoke_old`` alone would leave nobody to sign."""
+    await _push(http)
+    assert (await http.post("/v1/keys/rotate", json={"revoke_old": True})).status_code == 422
+    assert (await http.post("/v1/keys/rotate", json={"now": True})).status_code == 201
+    made = await http.post("/v1/keys/rotate", json={"now": True, "revoke_old": True, "algorithm": "EdDSA"})
+    assert (made.status_code, made.json()["version"]) == (201, 3)
+    keys = (await http.get("/v1/keys")).json()["keys"]
+    assert [key["state"] for key in keys] == ["revoked", "revoked", "active"]
+    published = (await open_http.get("/.well-known/jwks.json")).json()["keys"]
+    assert [key["alg"] for key in published] == ["EdDSA"]
+
+
 async def test_the_issuer_describes_itself(open_http: httpx.AsyncClient) -> None:
     """RFC 8414, at the public URL, for anyone."""
     answer = await open_http.get("/.well-known/oauth-authorization-server")

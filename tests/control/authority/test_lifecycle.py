@@ -38,6 +38,31 @@ def test_a_new_key_signs_before_an_old_one_goes() -> None:
     assert next_step(keys, RETIRED + RETIRE_AFTER_S, False) == Step("activate", "new")
 
 
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("states", "signs_since", "now", "after", "due"),
+    [
+        (["active"], 0, 30 * DAY, 30 * DAY, Step("prepare", "0")),
+        (["active"], 0, 30 * DAY - 1, 30 * DAY, None),
+        (["active"], 0, 300 * DAY, 0, None),
+        (["active"], None, 300 * DAY, 30 * DAY, None),
+        (["active"], 10, 5, 30 * DAY, None),  # the clock went back
+        (["revoked", "retiring"], 0, 300, 100, None),
+        (["prepared", "active"], 0, BORN + 1, 100, None),
+        (["active", "prepared"], 0, BORN + 3600, 100, Step("activate", "1")),
+    ],
+)
+def test_the_schedule(states: list[State], signs_since: int | None, now: int, after: int, due: Step | None) -> None:
+    """A key that has signed for long enough is followed by another, once; without a schedule never."""
+    keys = [
+        KeyTimes(str(n), state, BORN, None, signs_since if state == "active" else None)
+        for n, state in enumerate(states)
+    ]
+    assert next_step(keys, now, False, after) == due
+
+
 def test_no_keys_no_step() -> None:
     """Nothing is due of nothing."""
     assert next_step([], 0, True) is None
