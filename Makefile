@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format openapi bench bench-push soak fuzz schemathesis peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-push simulate soak fuzz schemathesis peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -43,6 +43,9 @@ peers: $(STAMP)  ## other people's clients and servers through a sidecar; names 
 
 bench-push: $(STAMP)  ## push, revocation and reconnect storm with 1,000 and 10,000 sidecars; ARGS="--sidecars 1000"
 	@$(BIN)/python bench/push.py $(ARGS)
+
+simulate: $(STAMP)  ## whole meshes on a virtual clock, each from a seed; ARGS="--seeds 10000 --sidecars 1000", ARGS="--seed 7"
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 soak: $(STAMP)  ## load, slow callers, leaks and SIGTERM; ARGS="load", ARGS="leak --connections 1000000", ...
 	@$(BIN)/python bench/soak.py $(ARGS)

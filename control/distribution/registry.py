@@ -92,7 +92,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_sidecar: dict[str, dict[str, Session]] = {}
-        self._by_service: dict[str, set[Session]] = {}
+        self._by_service: dict[str, dict[Session, None]] = {}  # in order of arrival
 
     def __iter__(self) -> Iterator[Session]:
         return iter([session for sessions in self._by_service.values() for session in sessions])
@@ -111,7 +111,7 @@ class Registry:
             older.end("replaced", "a newer connection of the same instance took its place")
             instances = self._by_sidecar.setdefault(session.sidecar_id, {})
         instances[session.instance] = session
-        self._by_service.setdefault(session.service, set()).add(session)
+        self._by_service.setdefault(session.service, {})[session] = None
         return True
 
     def remove(self, session: Session) -> None:
@@ -121,8 +121,8 @@ class Registry:
             del instances[session.instance]
             if not instances:
                 del self._by_sidecar[session.sidecar_id]
-        sessions = self._by_service.get(session.service, set())
-        sessions.discard(session)
+        sessions = self._by_service.get(session.service, {})
+        sessions.pop(session, None)
         if not sessions:
             self._by_service.pop(session.service, None)
 

@@ -1,13 +1,26 @@
 """Frames over a trio stream, control's end. Knows lengths and deadlines, not messages."""
 
+from typing import Protocol, runtime_checkable
+
 import trio
 
 from sidecar.contract.framing import FrameBuffer
 from sidecar.contract.strict import ContractError
 
-from .tls import TlsStream
-
 CHUNK = 16 * 1024
+
+
+@runtime_checkable
+class SendsAtOnce(Protocol):
+    """What ``TlsStream`` can do beside what every stream can."""
+
+    def send_nowait(self, data: bytes) -> bool:
+        """False if ``flush`` must follow."""
+        ...
+
+    async def flush(self) -> None:
+        """What ``send_nowait`` left."""
+        ...
 
 
 class FrameStream:
@@ -15,7 +28,7 @@ class FrameStream:
 
     def __init__(self, stream: trio.abc.Stream, max_body: int) -> None:
         self._stream = stream
-        self._tls = stream if isinstance(stream, TlsStream) else None
+        self._at_once = stream if isinstance(stream, SendsAtOnce) else None
         self._buffer = FrameBuffer(max_body)
         self._ready: list[bytes] = []  # the next one last
 
@@ -40,14 +53,14 @@ class FrameStream:
     @property
     def sends_at_once(self) -> bool:
         """Is there a ``send_nowait``? Only TLS has one."""
-        return self._tls is not None
+        return self._at_once is not None
 
     def send_nowait(self, frame: bytes) -> bool:
         """As much of ``frame`` as can go at once. False if that was not all: then ``flush`` first."""
-        return self._tls is not None and self._tls.send_nowait(frame)
+        return self._at_once is not None and self._at_once.send_nowait(frame)
 
     async def flush(self, timeout_s: float) -> None:
         """What ``send_nowait`` left, or TooSlowError."""
-        if self._tls is not None:
+        if self._at_once is not None:
             with trio.fail_after(timeout_s):
-                await self._tls.flush()
+                await self._at_once.flush()
