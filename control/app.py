@@ -32,7 +32,7 @@ from control.api.versions import MAX_WAIT_S
 from control.authority.key_source import KeySource
 from control.authority.vault import Vault
 from control.dashboard import dashboard
-from control.distribution import PushServer
+from control.distribution import Presence, PushServer
 from control.errors import ControlError
 from control.http_port import serve_http
 from control.issuers.fetch import Fetcher
@@ -181,6 +181,7 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
         await nursery.start(fleet.serve, [place.listener() for place in push])
         nursery.start_soon(_advance_keys, mesh, fleet)
         nursery.start_soon(refresher.run)
+        nursery.start_soon(Presence(fleet, mesh.presence).run)
         async with trio.open_nursery() as until_answered:
             await until_answered.start(serve_http, app, _hypercorn(), http.listener(), end)
             _collect_seldom()
@@ -223,7 +224,7 @@ async def _listen_for_signals(end: trio.Event) -> None:
 async def _advance_keys(mesh: Mesh, fleet: PushServer) -> None:
     while True:
         try:
-            await trio.to_thread.run_sync(mesh.advance_keys, fleet.lowest_in_force())
+            await trio.to_thread.run_sync(mesh.advance_keys, await fleet.lowest_everywhere())
         except Exception:
             # A full disk or a locked database passes; without this task keys would never rotate again.
             _log.exception("the signing keys could not be advanced; trying again")

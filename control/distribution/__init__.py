@@ -10,16 +10,21 @@
 ``desired``       what each connected service should run, and the news that it changed
 ``registry``      the sessions, as the API sees them
 ``rollout``       who has acknowledged a version, and how long it took
+``presence``      telling other controls who is connected here, and hearing from them
+``sightings``     when each sidecar was last here
+``batches``       one look-up for everyone who asks at the same time
 ``core``          what this room needs of the rest of control
 ``threads``       where blocking calls go
 ``waiting_room``  a bound on connections that have not said who they are
+``tls``           TLS on an accepted connection, without a layer between
 ``wire``          frames over a trio stream
 ``journal``       one JSON line per event
 
 ``docs/protocol.md`` is the prose.
 """
 
+from .presence import Presence
 from .registry import Rollout, SidecarView
 from .server import Limits, PushServer
 
-__all__ = ["Limits", "PushServer", "Rollout", "SidecarView"]
+__all__ = ["Limits", "Presence", "PushServer", "Rollout", "SidecarView"]

@@ -1,10 +1,11 @@
 """The sidecars, connected or away, and the questions that the API asks about them.
 
-Every answer is a value of this moment. Who is connected is known here alone; who ever joined, the store knows.
+Every answer is a value of this moment. Who is connected here is known here alone; who is connected to another control
+is told by it, and who ever joined, the store knows.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import trio
@@ -12,7 +13,7 @@ import trio
 from .core import Core
 from .desired import Orders
 from .refreshes import Refreshes
-from .registry import Registry, Rollout, SidecarView, outcome, view
+from .registry import Registry, Rollout, SidecarView, outcome, told, view
 from .rollout import Rollouts
 from .session import Session
 from .sightings import Sightings
@@ -20,6 +21,8 @@ from .threads import Threads
 
 Happening = Literal["connected", "disconnected", "acked", "nacked"]
 Follower = Callable[[Happening, Session], None]
+Others = Callable[[], Awaitable[Sequence[SidecarView]]]
+LOOK_ELSEWHERE_S = 0.1
 
 
 class Fleet:
@@ -32,6 +35,7 @@ class Fleet:
         self._refreshes = Refreshes(core, threads)
         self._sightings = Sightings(core, threads, now)
         self._followers: list[Follower] = []
+        self._others: Others = _nobody
 
     def follow(self, follower: Follower) -> Callable[[], None]:
         """Call ``follower``, in the trio thread, with all that happens to sessions; it must be quick. Returns what ends
@@ -49,14 +53,23 @@ class Fleet:
         asked = (session for session in self._registry if session.desired is not None)
         return Counter(outcome(session, version)[0] for session in asked)
 
+    def ask_others(self, others: Others) -> None:
+        """Who is connected to other controls is asked there."""
+        self._others = others
+
     async def sidecars(self) -> list[SidecarView]:
-        """Every sidecar: those connected, and those that joined once and are away."""
-        known = await self._threads.run(self._core.sidecars)
-        return self._registry.views(known, self._sightings.last_seen)
+        """Every sidecar: those connected, here or to another control, and those that joined once and are away."""
+        elsewhere = await self._elsewhere()
+        return [*map(view, self._registry), *elsewhere, *await self._away(elsewhere)]
 
     def lowest_in_force(self) -> int | None:
-        """The lowest version in force over the connected sidecars; None if none is connected."""
+        """The lowest version in force over the sidecars connected here; None if none is connected."""
         return min((session.acked for session in self._registry), default=None)
+
+    async def lowest_everywhere(self) -> int | None:
+        """The same over those connected to any control."""
+        versions = [session.acked for session in self._registry]
+        return min([*versions, *(one.version for one in await self._elsewhere())], default=None)
 
     def sessions(self) -> list[Session]:
         """Who is connected here, with what each reported of its requests."""
@@ -64,28 +77,43 @@ class Fleet:
 
     async def rollout(self, version: int) -> Rollout:
         """How far ``version`` has come. A newer version in force counts: it holds what this one held."""
-        known = await self._threads.run(self._core.sidecars)
+        elsewhere = await self._elsewhere()
         acked: list[SidecarView] = []
         nacked: list[tuple[SidecarView, str]] = []
         pending: list[SidecarView] = []
-        for session in self._registry:
-            if session.greeted and session.desired is None:
-                continue
-            match outcome(session, version):
-                case "acked", _:
-                    acked.append(view(session))
-                case "nacked", reason:
-                    nacked.append((view(session), reason))
+        here = ((view(one), *outcome(one, version)) for one in self._registry if not one.greeted or one.desired)
+        there = ((one, *told(one, version)) for one in elsewhere if one.state != "idle")
+        for one, state, reason in (*here, *there):
+            match state:
+                case "acked":
+                    acked.append(one)
+                case "nacked":
+                    nacked.append((one, reason))
                 case _:
-                    pending.append(view(session))
+                    pending.append(one)
         elapsed_ms = self._rollouts.elapsed_ms(version)
-        return Rollout(
-            version, acked, nacked, pending, self._registry.away(known, self._sightings.last_seen), elapsed_ms
-        )
+        return Rollout(version, acked, nacked, pending, await self._away(elsewhere), elapsed_ms)
 
     async def wait_rollout(self, version: int, timeout_s: float) -> Rollout:
         """The same, when nobody connected owes an answer any more, or when the time is over. ``version`` exists."""
         self._orders.announce(version)
         with trio.move_on_after(timeout_s):
             await self._rollouts.wait(version)
+            while (found := await self.rollout(version)).pending:  # noqa: ASYNC110 - the store has no event for it
+                await trio.sleep(LOOK_ELSEWHERE_S)
+            return found
         return await self.rollout(version)
+
+    async def _elsewhere(self) -> list[SidecarView]:
+        here = {(session.sidecar_id, session.instance) for session in self._registry}
+        return [one for one in await self._others() if (one.sidecar_id, one.instance) not in here]
+
+    async def _away(self, elsewhere: Sequence[SidecarView]) -> list[SidecarView]:
+        known = await self._threads.run(self._core.sidecars)
+        there = {one.sidecar_id for one in elsewhere}
+        away = self._registry.away(known, self._sightings.last_seen)
+        return [one for one in away if one.sidecar_id not in there]
+
+
+async def _nobody() -> list[SidecarView]:
+    return []

@@ -82,6 +82,13 @@ def outcome(session: Session, version: int) -> tuple[Literal["acked", "nacked", 
     return ("acked", "") if session.acked >= version else ("pending", "")
 
 
+def told(one: SidecarView, version: int) -> tuple[Literal["acked", "nacked", "pending"], str]:
+    """What a sidecar that is connected elsewhere made of ``version``, and why."""
+    if one.version >= version:
+        return "acked", ""
+    return ("nacked", one.reason) if one.state == "nacked" and one.desired >= version else ("pending", "")
+
+
 def _away(known: KnownSidecar, last_seen: float) -> SidecarView:
     """A sidecar that is not connected."""
     return SidecarView(known.id, known.service, known.instance, known.address, "", "away", 0, 0, "", last_seen, None)
@@ -141,7 +148,3 @@ class Registry:
     def away(self, known: Sequence[KnownSidecar], last_seen: Callable[[KnownSidecar], float]) -> list[SidecarView]:
         """Those of ``known`` that are neither connected nor revoked."""
         return [_away(one, last_seen(one)) for one in known if one.id not in self._by_sidecar and not one.revoked]
-
-    def views(self, known: Sequence[KnownSidecar], last_seen: Callable[[KnownSidecar], float]) -> list[SidecarView]:
-        """The connected, then those that are away."""
-        return [*map(view, self), *self.away(known, last_seen)]

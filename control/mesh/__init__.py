@@ -16,6 +16,9 @@
 ``traffic``      what sidecars reported during a canary
 ``freeze``       while it lasts nobody changes the policy
 ``ledger``       how a change is made: one transaction, then listeners are told
+``backups``      how a mesh goes on from a backup
+``presence``     who is connected to which of several controls
+``news``         what other controls over the same database have changed
 ``mesh``         all of it as one object
 """
 

@@ -37,6 +37,7 @@ from .join_tokens import JoinTokenInfo, JoinTokens
 from .keys import Keys
 from .ledger import SYSTEM, Ledger
 from .news import News
+from .presence import Presence
 from .providers import Providers
 from .publication import Publication
 from .revocations import RevocationInfo
@@ -79,7 +80,7 @@ class Mesh:
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
-        self._news = News(database, self._ledger)
+        self._news, self.presence = News(database, self._ledger), Presence(database, clock)
         self._offer()
         self._keys.ensure()
         self._ledger.refresh()

@@ -269,3 +269,22 @@ class FreezeRow(Base):
     actor: Mapped[str]
     reason: Mapped[str]
     at: Mapped[int]
+
+
+class ReplicaRow(Base):
+    """A control over this database that several share, and when it last gave a sign of life."""
+
+    __tablename__ = "replica"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    seen_at: Mapped[int]
+
+
+class PresenceRow(Base):
+    """A sidecar that is connected to that control, and what it tells of it. ``replica`` is no foreign key: what a dead
+    one left is swept up later."""
+
+    __tablename__ = "presence"
+    replica: Mapped[str] = mapped_column(Id, primary_key=True)
+    sidecar_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    instance: Mapped[str] = mapped_column(String(200), primary_key=True)
+    told: Mapped[dict[str, Any]]
