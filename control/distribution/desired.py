@@ -60,8 +60,11 @@ class Orders:
 
     async def greet(self, session: Session) -> None:
         """The first order of a session that is in the registry by now."""
-        # Whatever comes after what is known here, ``_refresh`` brings to everyone who is in the registry.
-        desired = self._known.get(session.service) or await self._look_up(session.service, {})
+        # Whatever comes after what is known here, ``_refresh`` brings to everyone who is in the registry. But who comes
+        # from a control that has heard of more than this one shall not be sent what is older.
+        desired = self._known.get(session.service)
+        if desired is None or desired.version < session.version:
+            desired = await self._look_up(session.service, {})
         session.greeted = True
         if desired is not None:
             self._post(session, desired)
@@ -77,13 +80,18 @@ class Orders:
                 after[version] = await self._threads.run(self._core.increments_after, version)
             increments = after[version]
             if increments is not None:
-                known = self._known[service] = known.plus(increments)
-                return known
+                return self._learned(service, known.plus(increments))
         lines = await self._threads.run(self._core.lines_for, service)
         if lines is None:
             return None
-        found = self._known[service] = Targets.of(lines)
-        return found
+        return self._learned(service, Targets.of(lines))
+
+    def _learned(self, service: str, found: Targets) -> Targets:
+        """The newest: of two who looked at the same time the later answer may be the older one."""
+        known = self._known.get(service)
+        if known is None or known.version <= found.version:
+            known = self._known[service] = found
+        return known
 
     async def _refresh(self, version: int) -> bool:
         after: dict[int, tuple[Sealed, ...] | None] = {}

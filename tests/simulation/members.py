@@ -2,7 +2,7 @@
 
 It may be killed at any moment, as a process (its connections are reset) or as a machine (nobody hears of it), and begin
 again with its disk, with a torn one, or with none: then it is another sidecar, which joins. What it enforces is
-compared with the truth at each change.
+compared with the truth at each change. A process never goes back; the one after it not behind what was acknowledged.
 """
 
 import shutil
@@ -80,6 +80,7 @@ class Member:
             return
         self._scope.cancel()
         self._scope = None
+        self._floor = max(self._floor, self.status.in_use)
         self._network.cut(self.name, quietly=machine)
         self._trace.tell(self.name, "killed", machine, disk)
         if disk == "lost":
@@ -119,7 +120,7 @@ class Member:
                 self._truth.check(self.name, self.service, max(self.enforced, self._floor), snapshot)
             except Broken as broken:
                 self.broken.append(broken)
-            self.enforced = self._floor = snapshot.version
+            self.enforced = snapshot.version
             self._trace.tell(self.name, "enforces", snapshot.version, source)
 
         return swap
