@@ -1,6 +1,7 @@
 """The policy: read, push, check, diff; and what it would say to a request."""
 
 import time
+from functools import partial
 from typing import Annotated
 
 import trio
@@ -8,9 +9,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
-from control.errors import Conflict, NotFound, Stale
+from control.errors import NotFound
 from control.identity import Role
-from control.mesh import Mesh, Version
+from control.mesh import Mesh
 from control.mesh.inputs import providers_of
 from control.policy import Policy, changes, load
 from control.policy import check as check_policy
@@ -59,7 +60,8 @@ async def push_policy(
     expected = if_match.version(0 if current is None else current.version)
     new = await trio.to_thread.run_sync(load, given.source, given.files, given.env)
     await refresher.obtain(providers_of(new), OBTAIN_WITHIN_S)
-    made = await trio.to_thread.run_sync(_push, given, mesh, actor, expected)
+    push = partial(mesh.push, note=given.note, expected_version=expected)
+    made = await trio.to_thread.run_sync(push, given.source, given.files, given.env, actor)
     response.headers["Location"] = f"/v1/versions/{made.version}"
     return Pushed(
         version=made.version,
@@ -70,16 +72,6 @@ async def push_policy(
         created_at=made.created_at,
         warnings=plain(list(new.warnings)),
     )
-
-
-def _push(given: PushGiven, mesh: Mesh, actor: str, expected: int | None) -> Version:
-    try:
-        return mesh.push(given.source, given.files, given.env, actor, note=given.note, expected_version=expected)
-    except Conflict as error:
-        current = mesh.current()
-        if expected is None or expected == (0 if current is None else current.version):
-            raise
-        raise Stale(str(error)) from error
 
 
 @router.post("/policy/check", dependencies=[needs(Role.VIEWER, "policy:read")])

@@ -31,7 +31,7 @@ UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 _log = logging.getLogger("control")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-_STATUS_OF = ((NotFound, 404), (Conflict, 409), (Stale, 412), (Invalid, 422), (Denied, 403))
+_STATUS_OF = ((NotFound, 404), (Stale, 412), (Conflict, 409), (Invalid, 422), (Denied, 403))
 _CODES = {
     400: "malformed_request",
     401: "unauthorized",

@@ -5,6 +5,7 @@ from typing import Annotated
 import trio
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
+from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED
 
 from control.distribution import Rollout, SidecarView
@@ -15,6 +16,7 @@ from control.mesh import Mesh, Version
 from .access import needs
 from .given import MAX_NUMBER, Actor, TheFleet, TheMesh, VersionNumber
 from .paging import Page, Paging
+from .preconditions import IfMatch
 
 router = APIRouter(prefix="/v1/versions", tags=["versions"])
 
@@ -75,9 +77,12 @@ def get_version(version: VersionNumber, mesh: TheMesh) -> Version:
 
 
 @router.post("/{version}/rollback", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "policy:write")])
-def rollback(version: VersionNumber, mesh: TheMesh, actor: Actor) -> Version:
-    """Makes that version's policy the policy of a new version."""
-    return mesh.rollback(version, actor)
+def rollback(version: VersionNumber, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response) -> Version:
+    """Makes that version's policy the policy of a new version. ``If-Match: "VERSION"`` guards against a race."""
+    current = mesh.current()
+    made = mesh.rollback(version, actor, expected_version=if_match.version(current.version if current else 0))
+    response.headers["Location"] = f"/v1/versions/{made.version}"
+    return made
 
 
 @router.get("/{version}/rollout", dependencies=[needs(Role.VIEWER, "policy:read")])

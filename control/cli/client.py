@@ -45,14 +45,18 @@ class Client:
             said["wait_s"] = f"{wait_s:.3f}"
         return self._send("GET", path, params=said, timeout=httpx.Timeout(wait_s + ANSWER_TIMEOUT_S))
 
-    def all(self, path: str, name: str) -> Any:
+    def all(self, path: str, name: str, **query: str | None) -> Any:
         """A list, whole: every page's ``name`` as one answer."""
-        answer = self.get(path, limit=PAGE)
+        asked = {"limit": str(PAGE), **query}
+        answer = self._page(path, asked)
         while (cursor := answer.pop("next", None)) is not None:
-            more = self.get(path, limit=PAGE, cursor=cursor)
+            more = self._page(path, {**asked, "cursor": cursor})
             answer[name] += more[name]
             answer["next"] = more["next"]
         return answer
+
+    def _page(self, path: str, query: Mapping[str, str | None]) -> Any:
+        return self._send("GET", path, params={name: value for name, value in query.items() if value is not None})
 
     def post(
         self, path: str, body: object | None = None, headers: Mapping[str, str] | None = None, *, file: str = ""
@@ -63,6 +67,10 @@ class Client:
     def patch(self, path: str, body: object) -> Any:
         """The answer's JSON."""
         return self._send("PATCH", path, json=body)
+
+    def put(self, path: str, body: object) -> Any:
+        """The answer's JSON."""
+        return self._send("PUT", path, json=body)
 
     def delete(self, path: str) -> Any:
         """The answer's JSON, if there is one."""
@@ -111,7 +119,10 @@ def _refused(status: int, answer: Mapping[str, Any], url: str, file: str) -> Fai
         lines.append(f"{place}{where}{problem['message']}")
     if not lines and len(answer.get("errors", ())) > 1:
         lines = [f"{error['where']}: {error['message']}" for error in answer["errors"]]
-    return Failure(str(answer.get("detail") or f"control refused (HTTP {status})"), REFUSED, tuple(lines))
+    said = str(answer.get("detail") or f"control refused (HTTP {status})")
+    if status >= 500:
+        said += f" (request {str(answer.get('instance', '')).removeprefix('urn:uuid:')})"
+    return Failure(said, REFUSED, tuple(lines))
 
 
 def _url(environ: Mapping[str, str]) -> str:

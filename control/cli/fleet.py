@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import output as out
+from .canary import canary_line, frozen_line
 from .failure import USAGE, Failure
 from .issuers import troubles
 from .options import Output, duration_s, wants_json
@@ -24,10 +25,20 @@ def add_verbs(app: typer.Typer) -> None:
     """Adds this file's verbs."""
     app.command()(status)
     app.command("join-token")(join_token)
+    sidecars = typer.Typer(help="Sidecars that have joined; see also: control status.", no_args_is_help=True)
+    sidecars.command("remove")(sidecar_remove)
+    app.add_typer(sidecars, name="sidecar")
 
 
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The sidecars of this service alone.", show_default=False)
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Those that are acked, nacked, pending, idle or away.", show_default=False),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Each sidecar: where it is, what it enforces, what it refused and why. Then issuers whose keys are not fresh."""
@@ -35,7 +46,12 @@ def status(
 
     with Client() as client:
         while True:
-            answer = {**client.all("/sidecars", "sidecars"), **client.all("/issuers", "issuers")}
+            answer = {
+                **client.all("/sidecars", "sidecars", service=service, state=state),
+                **client.all("/issuers", "issuers"),
+                **client.get("/freeze"),
+                **client.get("/canary"),
+            }
             if watch and sys.stdout.isatty():
                 print("\033[H\033[2J", end="")
             if wants_json(output):
@@ -56,6 +72,10 @@ def _show_status(answer: dict[str, Any]) -> None:
         f"version {current or 'none yet'}, {len(live)} of {len(answer['sidecars'])} sidecars connected"
         + (f", {len(behind)} not up to date" if behind else "")
     )
+    if answer["frozen"] is not None:
+        out.say(frozen_line(answer["frozen"]))
+    if answer["canary"] is not None and answer["canary"]["state"] == "running":
+        out.say(canary_line(answer["canary"]))
     rows = [
         (
             one["service"],
@@ -98,10 +118,24 @@ def join_token(
             _list(client, output)
         elif revoke is not None:
             client.delete(f"/join-tokens/{segment(revoke)}")
+            out.done({"revoked": revoke}, wants_json(output))
             out.hint(f"join token {revoke} is revoked")
         else:
             body = {"service": service, "uses": uses, "lifetime_s": lifetime_s}
             _make(client, body, file, output)
+
+
+def sidecar_remove(
+    key: Annotated[str, typer.Argument(metavar="ID", help="See: control status.", show_default=False)],
+    output: Output = None,
+) -> None:
+    """Take a sidecar out of the mesh: it is cut off, and comes back with a new join token only."""
+    from .client import Client, segment
+
+    with Client() as client:
+        client.delete(f"/sidecars/{segment(key)}")
+    out.done({"removed": key}, wants_json(output))
+    out.hint(f"sidecar {key} is taken out")
 
 
 def _list(client: "Client", output: Output) -> None:

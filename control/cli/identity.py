@@ -91,12 +91,13 @@ def app_update(
         _show(client.patch(f"/apps/{segment(name)}", changes), output)
 
 
-def app_remove(name: NameArgument) -> None:
+def app_remove(name: NameArgument, output: Output = None) -> None:
     """Remove an application. Tokens it has live on: see control revoke --app."""
     from .client import Client, segment
 
     with Client() as client:
         client.delete(f"/apps/{segment(name)}")
+    out.done({"removed": name}, wants_json(output))
     out.hint(f"{name} is removed; tokens it still has end when they expire or with: control revoke --app {name}")
 
 

@@ -121,6 +121,7 @@ def revoke(
     issuer: Annotated[
         str | None, typer.Option(metavar="NAME", help="As in the policy; default: control's own.", show_default=False)
     ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="What is revoked.")] = False,
     wait: Wait = False,
     timeout: Timeout = "30s",
     output: Output = None,
@@ -130,6 +131,9 @@ def revoke(
 
     timeout_s = duration_s(timeout, "--timeout")
     before = None if issued_before is None else _instant(issued_before)
+    if list_all:
+        _list_revocations(issuer, output)
+        return
     chosen = [(by, value) for by, value in (("jti", jti), ("subject", subject), ("client", app)) if value is not None]
     if all_of_issuer or (not chosen and before is not None):
         chosen.append(("issuer", ""))
@@ -144,6 +148,21 @@ def revoke(
         _, folded, why = made["note"].partition("; too many entries: ")  # what became of older ones to make room
         sentence = f"version {made['version']}: revoked" + (f"; too many entries: {why}" if folded else "")
         _receipt(client, made, sentence, wait, timeout_s, output)
+
+
+def _list_revocations(issuer: str | None, output: Output) -> None:
+    from .client import Client
+
+    with Client() as client:
+        answer = client.all("/revocations", "revocations", issuer=issuer)
+    if wants_json(output):
+        out.show_json(answer)
+        return
+    rows = [
+        (one["by"], one["value"], one["issuer"], out.moment(one["before"]), out.moment(one["until"]), one["version"])
+        for one in answer["revocations"]
+    ]
+    out.table(("by", "value", "issuer", "issued before", "kept until", "version"), rows, "nothing is revoked")
 
 
 def _receipt(client: "Client", made: dict[str, Any], sentence: str, wait: bool, timeout_s: int, output: Output) -> None:

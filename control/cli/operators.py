@@ -79,13 +79,14 @@ def operator_rotate(name: NameArgument, expires: Expires = None, output: Output 
         _show_credential(client.post(f"/operators/{segment(name)}/credential", body), output)
 
 
-def operator_remove(name: NameArgument) -> None:
+def operator_remove(name: NameArgument, output: Output = None) -> None:
     """The credential of NAME ends at once. The last one that may do everything stays, and so does the one that control
     was started with."""
     from .client import Client, segment
 
     with Client() as client:
         client.delete(f"/operators/{segment(name)}")
+    out.done({"removed": name}, wants_json(output))
     out.hint(f"{name} is removed; what it signed in to is closed")
 
 

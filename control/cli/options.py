@@ -16,10 +16,26 @@ Output = Annotated[
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A policy, such as policy.yaml.", show_default=False)]
 Wait = Annotated[bool, typer.Option("--wait", help="Until every connected sidecar has answered.")]
 Timeout = Annotated[str, typer.Option("--timeout", help="How long --wait waits.", metavar="DURATION")]
+Expect = Annotated[
+    int | None,
+    typer.Option(
+        "--expect",
+        "--if-version",
+        metavar="VERSION",
+        help="Only if this is still the newest version (0: none yet).",
+        show_default=False,
+    ),
+]
 Scopes = Annotated[list[str] | None, typer.Option("--scope", help="A scope; may be repeated.", show_default=False)]
 Services = Annotated[
     list[str] | None, typer.Option("--service", help="A service it may call; may be repeated.", show_default=False)
 ]
+
+
+def expecting(version: int | None) -> dict[str, str]:
+    """The header fields that say --expect."""
+    return {} if version is None else {"If-Match": f'"{version}"'}
+
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

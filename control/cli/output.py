@@ -24,6 +24,12 @@ def show_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def done(value: Any, as_json: bool) -> None:
+    """For programs, what was done where there is nothing else to tell."""
+    if as_json:
+        show_json(value)
+
+
 def say(text: str) -> None:
     """A line for people on stdout, with nothing in it that a terminal would obey."""
     print(harmless(text))

@@ -9,7 +9,7 @@ import typer
 
 from . import output as out
 from .failure import REFUSED, USAGE, Failure
-from .options import Output, PolicyFile, Timeout, Wait, duration_s, wants_json
+from .options import Expect, Output, PolicyFile, Timeout, Wait, duration_s, expecting, wants_json
 
 if TYPE_CHECKING:
     from .client import Client
@@ -96,17 +96,14 @@ def push(
     wait: Wait = False,
     timeout: Timeout = "30s",
     note: Annotated[str, typer.Option(help="Kept in the history.")] = "",
-    if_version: Annotated[
-        int | None, typer.Option(help="Only if this version is still the newest one.", show_default=False)
-    ] = None,
+    expect: Expect = None,
     output: Output = None,
 ) -> None:
     """Put FILE in force on every sidecar."""
     timeout_s = duration_s(timeout, "--timeout")
     body = {**_read(file, output), "note": note}
-    headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
     with _client() as client:
-        made = client.post("/policy", body, headers, file=str(file))
+        made = client.post("/policy", body, expecting(expect), file=str(file))
         for warning in made["warnings"]:
             place = f"{file}:{warning['line']}" if warning["line"] else str(file)
             out.hint(f"warning: {place}: {warning['path']}: {warning['message']}")
@@ -117,12 +114,13 @@ def rollback(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="See: control history.", show_default=False)],
     wait: Wait = False,
     timeout: Timeout = "30s",
+    expect: Expect = None,
     output: Output = None,
 ) -> None:
     """Put the policy of VERSION in force again, as a new version."""
     timeout_s = duration_s(timeout, "--timeout")
     with _client() as client:
-        made = client.post(f"/versions/{version}/rollback")
+        made = client.post(f"/versions/{version}/rollback", headers=expecting(expect))
         _made(client, made, f"is the policy of version {version}", wait, timeout_s, output)
 
 

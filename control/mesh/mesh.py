@@ -18,7 +18,7 @@ from control.authority.lifecycle import RETIRE_AFTER_S
 from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
-from control.errors import Conflict, ControlError, NotFound
+from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
 from control.issuers.held import DEFAULT_GRACE_S
@@ -116,23 +116,23 @@ class Mesh:
         note: str = "",
         expected_version: int | None = None,
     ) -> Version:
-        """Put a policy in force. PolicyErrors if it is not sound or fails its own tests; Conflict if
+        """Put a policy in force. PolicyErrors if it is not sound or fails its own tests; Stale if
         ``expected_version`` (0: none yet) is no longer the newest."""
         self._check(load(source, files, env))
 
         def choose(session: Session, last: Version | None) -> str:
-            if expected_version is not None and expected_version != (last.version if last else 0):
-                raise Conflict(f"version {expected_version} is not the newest one")
+            versions.insist(last, expected_version)
             refuse_if_closed(session)
             return versions.add_policy(session, source, files, env, actor, self._clock())
 
         with self._ledger.change("push", actor, note, choose) as (_, version):
             return version
 
-    def rollback(self, version: int, actor: str) -> Version:
-        """Put the policy of ``version`` in force again, as a new version; NotFound."""
+    def rollback(self, version: int, actor: str, *, expected_version: int | None = None) -> Version:
+        """Put the policy of ``version`` in force again, as a new version; NotFound, and Stale as for ``push``."""
 
-        def choose(session: Session, _last: Version | None) -> str:
+        def choose(session: Session, last: Version | None) -> str:
+            versions.insist(last, expected_version)
             refuse_if_closed(session)
             return versions.policy_at(session, version).id
 

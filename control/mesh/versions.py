@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control.errors import NotFound
+from control.errors import NotFound, Stale
 from control.store.tables import PolicyRow, VersionRow
 
 Kind = Literal["push", "rollback", "keys", "revocation", "inputs", "restore", "canary", "promote", "abort"]
@@ -47,6 +47,13 @@ def newest(session: Session) -> Version | None:
     """The version in force, or None before the first change."""
     row = session.scalar(select(VersionRow).order_by(VersionRow.version.desc()).limit(1))
     return None if row is None else _value(row)
+
+
+def insist(last: Version | None, expected: int | None) -> None:
+    """Stale unless ``expected`` (0: none; None: any) is the newest version."""
+    newest_one = last.version if last else 0
+    if expected is not None and expected != newest_one:
+        raise Stale(f"version {expected} is not the newest one, {newest_one} is: look at it again")
 
 
 def history(session: Session, limit: int, before: int | None = None) -> list[Version]:

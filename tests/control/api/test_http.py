@@ -196,3 +196,13 @@ async def test_a_database_that_is_away_is_503(http: httpx.AsyncClient, mesh: Mes
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert answer.headers["content-type"] == PROBLEM
     assert "table" not in answer.text and OPERATOR not in answer.text
+
+
+async def test_a_rollback_is_made_against_a_version(http: httpx.AsyncClient, shop: str) -> None:
+    """Who goes back does not undo what they have not seen; the new version's address is in the answer."""
+    seen = (await http.get("/v1/policy")).headers["etag"]
+    assert (await http.post("/v1/versions/1/rollback", headers={"If-Match": '"900"'})).status_code == 412
+    made = await http.post("/v1/versions/1/rollback", headers={"If-Match": seen})
+    assert made.status_code == 201
+    assert (await http.get(made.headers["location"])).json() == made.json()
+    assert (await http.post("/v1/versions/1/rollback", headers={"If-Match": seen})).status_code == 412

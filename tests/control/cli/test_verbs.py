@@ -20,7 +20,7 @@ def test_policy_verbs(control: Run, policy: Path) -> None:
     policy.write_text(POLICY.replace("orders:read", "orders:audit"))
     assert "orders:audit" in control("diff", str(policy)).out
     made = control("push", str(policy), "-o", "json").json
-    assert control("push", str(policy), "--if-version", "1").code == 1
+    assert control("push", str(policy), "--expect", "1").code == 1
     history = control("-o", "json", "history").json["versions"]
     assert [(one["version"], one["note"]) for one in history][-1] == (1, "first")
     assert history[0]["version"] == made["version"]
@@ -147,3 +147,49 @@ def test_what_is_printed_cannot_command_a_terminal(control: Run, policy: Path) -
     """Escape sequences in a note reach a person as harmless marks."""
     control("push", str(policy), "--note", "x\x1b[2Jy")
     assert "\x1b" not in control("history").out
+
+
+def test_two_operators_do_not_overwrite_each_other(control: Run, policy: Path) -> None:
+    """--expect names the version that was seen: exit 1 once there is a newer one, and nothing is changed."""
+    control("push", str(policy))
+    seen = str(control("get", "-o", "json").json["version"])
+    assert control("push", str(policy), "--expect", seen).code == 0
+    for late in (("push", str(policy)), ("rollback", seen)):
+        said = control(*late, "--expect", seen)
+        assert said.code == 1
+        assert f"version {int(seen) + 1}" in said.err or f"is {int(seen) + 1}" in said.err
+
+
+def test_lists_are_followed_to_their_end(control: Run) -> None:
+    """Whatever the size of a page, every one is printed."""
+    for n in range(3):
+        control("app", "add", f"listed-{n}")
+    names = [app["name"] for app in control("app", "list", "-o", "json").json["apps"]]
+    assert {f"listed-{n}" for n in range(3)} <= set(names)
+    assert "next" not in control("app", "list", "-o", "json").json
+
+
+def test_what_is_taken_away_is_told_to_programs(control: Run) -> None:
+    """-o json prints one document for every verb."""
+    control("app", "add", "brief")
+    assert control("app", "remove", "brief", "-o", "json").json == {"removed": "brief"}
+    made = control("join-token", "orders", "-o", "json").json
+    assert control("join-token", "--revoke", made["id"], "-o", "json").json == {"revoked": made["id"]}
+    said = control("sidecar", "remove", "nobody")
+    assert (said.code, said.out) == (1, "")
+
+
+def test_what_is_revoked_is_listed(control: Run, policy: Path) -> None:
+    """With the version that told the sidecars."""
+    control("push", str(policy))
+    made = control("revoke", "--subject", "listed-ann", "-o", "json").json
+    found = control("revoke", "--list", "-o", "json").json["revocations"]
+    assert ("listed-ann", made["version"]) in [(one["value"], one["version"]) for one in found]
+    assert "listed-ann" in control("revoke", "--list").out
+    assert control("revoke", "--list", "--issuer", "nobody").out == "nothing is revoked\n"
+
+
+def test_status_shows_some_of_them(control: Run) -> None:
+    """Of a service or in a state; a state that there is not is exit 1."""
+    assert control("status", "--service", "orders", "--state", "nacked").code == 0
+    assert control("status", "--state", "lost").code == 1
