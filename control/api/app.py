@@ -9,14 +9,14 @@ from control.issuers.fetch import Fetcher
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
 
-from . import access, api_keys, identity, issuer, issuers, keys, openapi, operators, policy, problems, versions
+from . import access, api_keys, audit, identity, issuer, issuers, keys, openapi, operators, policy, problems, versions
 from . import fleet as fleet_routes
 from .conditional import Conditional
 from .described import Described
 from .gate import GUARDED, Gate
 from .rate import Attempts
 
-ROOMS = (policy, versions, fleet_routes, identity, api_keys, keys, issuers, operators, issuer)
+ROOMS = (policy, versions, fleet_routes, identity, api_keys, keys, issuers, operators, audit, issuer)
 """Where the endpoints are. What is not listed is not served."""
 
 

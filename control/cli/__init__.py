@@ -11,6 +11,7 @@
 ``identity``  app, token
 ``operators`` operator, whoami
 ``keys``      keys, revoke
+``audit``     audit
 ``master_key`` master-key
 ``backup``    backup, restore: on the database itself
 ``serve``     serve

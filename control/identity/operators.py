@@ -136,9 +136,10 @@ class Operators:
                 raise Conflict("it has expired: say for how long the new one is good", "expired")
             row.revoked = True
             kept = None if lifetime_s else row.expires_at
-            return self._add(
-                session, row.name, actor, role=Role(row.role), scopes=row.scopes, lifetime_s=lifetime_s, until=kept
-            )
+            made, token = self._new(row.name, role=Role(row.role), scopes=row.scopes, lifetime_s=lifetime_s, until=kept)
+            session.add(made)
+            record(session, self._clock(), actor, "operator.rotate", row.name, id=made.id, replaces=row.id)
+            return _value(made), token
 
     def authenticate(self, token: str) -> Operator | None:
         """Whose token this is, or None: unknown, revoked or expired, which all take as long."""
@@ -183,7 +184,9 @@ class Operators:
         with self._database.write() as session:
             given = session.scalar(select(OperatorRow).where(OperatorRow.token_hash == hash_of(token)))
             for row in session.scalars(select(OperatorRow).where(OperatorRow.name == ENVIRONMENT)):
-                row.revoked = row.revoked or row is not given
+                if row is not given and not row.revoked:
+                    row.revoked = True
+                    record(session, self._clock(), _SYSTEM, "operator.remove", row.name, id=row.id)
             if given is None:
                 self._add(session, ENVIRONMENT, _SYSTEM, token)
             else:
@@ -200,8 +203,22 @@ class Operators:
         role: Role = Role.OPERATOR,
         scopes: Sequence[str] | None = None,
         lifetime_s: int | None = None,
-        until: int | None = None,
     ) -> tuple[Operator, str]:
+        row, token = self._new(name, token, role=role, scopes=scopes, lifetime_s=lifetime_s)
+        session.add(row)
+        record(session, self._clock(), actor, "operator.create", name, id=row.id, role=role, scopes=row.scopes)
+        return _value(row), token
+
+    def _new(
+        self,
+        name: str,
+        token: str | None = None,
+        *,
+        role: Role = Role.OPERATOR,
+        scopes: Sequence[str] | None = None,
+        lifetime_s: int | None = None,
+        until: int | None = None,
+    ) -> tuple[OperatorRow, str]:
         token, now = token or new_secret(OPERATOR_PREFIX), self._clock()
         row = OperatorRow(
             id=str(uuid.uuid4()),
@@ -213,9 +230,7 @@ class Operators:
             created_at=int(now),
             revoked=False,
         )
-        session.add(row)
-        record(session, now, actor, "operator.create", name, id=row.id, role=role, scopes=row.scopes)
-        return _value(row), token
+        return row, token
 
 
 def _check_gift(giver: Operator | None, role: Role, scopes: Sequence[str] | None) -> None:

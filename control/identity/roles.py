@@ -27,10 +27,11 @@ class Area(StrEnum):
     KEYS = "keys"
     REVOCATIONS = "revocations"
     OPERATORS = "operators"
+    AUDIT = "audit"
 
 
 READ, WRITE = "read", "write"
-SCOPES = tuple(f"{area}:{verb}" for area in Area for verb in (READ, WRITE))
+SCOPES = tuple(f"{area}:{verb}" for area in Area for verb in (READ, WRITE) if (area, verb) != (Area.AUDIT, WRITE))
 """All there are."""
 _RUNGS = tuple(Role)
 

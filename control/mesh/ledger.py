@@ -14,7 +14,7 @@ from control.errors import ControlError, NotFound
 from control.lines import Lines
 from control.policy import Policy, PolicyErrors, load
 from control.store import Database
-from control.store.audit import record
+from control.store.audit import record_version
 from sidecar.contract.envelope import Sealed
 from sidecar.contract.increment import Chain
 from sidecar.contract.snapshot import Revocation
@@ -62,7 +62,7 @@ class Ledger:
                 if candidate is not None and kind == "canary":
                     revocations.carry_over(session, in_force, candidate, version.version, self.clock())
                 self.publication.publish(session, version, in_force, candidate)
-            record(session, self.clock(), actor, kind, f"version {version.version}", note=note)
+            record_version(session, self.clock(), actor, kind, version.version, note)
         self.announce(version.version)
 
     def _carry_over(self, session: Session, last: Version, policy: Policy, version: Version) -> None:
@@ -94,7 +94,7 @@ class Ledger:
             # A cut takes entries away, which an increment cannot.
             if folded is not None or not self.publication.increment(session, version, policy.trust_domain, entries):
                 self.publication.publish(session, version, policy, candidate)
-            record(session, self.clock(), actor, "revocation", f"version {version.version}", note=version.note)
+            record_version(session, self.clock(), actor, "revocation", version.version, version.note)
         self.announce(version.version)
         return version
 

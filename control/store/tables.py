@@ -188,6 +188,7 @@ class AuditRow(Base):
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+    request_id: Mapped[str] = mapped_column(String(36), server_default="")
 
 
 class ProviderRow(Base):

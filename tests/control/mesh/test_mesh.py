@@ -270,7 +270,6 @@ def test_every_change_is_audited(rig: Rig) -> None:
         ("bob", "rollback"),
         ("cid", "revocation"),
         ("dan", "key.prepare"),
-        ("dan", "keys"),
         ("eva", "application.create"),
         ("fay", "token.issue"),
     ]
