@@ -9,7 +9,6 @@ import logging
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +20,7 @@ from starlette.responses import Response
 
 from control.errors import Conflict, ControlError, Denied, Invalid, NotFound, Stale
 from control.policy import PolicyErrors, Problem
+from control.store.audit import REQUEST
 
 MEDIA_TYPE = "application/problem+json"
 MAX_PROBLEMS = 200
@@ -29,7 +29,6 @@ UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """The database is away, full or locked; nothing was changed."""
 
 _log = logging.getLogger("control")
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _STATUS_OF = ((NotFound, 404), (Stale, 412), (Conflict, 409), (Invalid, 422), (Denied, 403))
 _CODES = {
@@ -72,7 +71,7 @@ class Refusal(Exception):  # noqa: N818 - a noun of HTTP
 def begin_request() -> str:
     """A new id for the request that this task answers."""
     made = str(uuid.uuid4())
-    _request_id.set(made)
+    REQUEST.set(made)
     return made
 
 
@@ -90,7 +89,7 @@ def too_many(retry_after_s: float) -> Refusal:
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """One problem document. ``members`` are extensions; ``code`` among them replaces the status's own word."""
-    document = _document(status, detail, _request_id.get(), **members)
+    document = _document(status, detail, REQUEST.get(), **members)
     return Response(json.dumps(document), status, dict(headers or {}), MEDIA_TYPE)
 
 
@@ -114,7 +113,7 @@ def _document(status: int, detail: str, request_id: str, **members: Any) -> dict
 
 def unavailable(error: Exception) -> Refusal:
     """503: the store cannot be asked now. The log says why."""
-    _log.error("the database cannot be used (request %s): %s", _request_id.get(), getattr(error, "orig", error))
+    _log.error("the database cannot be used (request %s): %s", REQUEST.get(), getattr(error, "orig", error))
     return Refusal(503, "Control cannot use its database now. Try again.", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 

@@ -252,10 +252,12 @@ class Mesh:
         """TLS for the push socket: the same context each time, its certificate renewed while it is used."""
         return self._push_tls.context
 
-    def audit(self, limit: int = 100) -> list[AuditEntry]:
-        """The newest administrative changes, newest first."""
+    def audit(
+        self, limit: int = 100, *, before: int | None = None, actor: str | None = None, action: str | None = None
+    ) -> list[AuditEntry]:
+        """Administrative changes, newest first: see ``control.store.audit.newest``."""
         with self._database.read() as session:
-            return newest(session, limit)
+            return newest(session, limit, before=before, actor=actor, action=action)
 
     def _check(self, policy: Policy) -> None:
         with self._database.read() as session:
