@@ -5,6 +5,7 @@
       |- push        the push server
       |- keys        every few seconds: the next step of a key rotation, if one is due
       |- providers   the keys of outside issuers, as often as each is due
+      |- canary      every two seconds while one runs: the verdict, if it is time
       `- the end     SIGTERM or SIGINT: no new connections, those under way get a moment, exit 0
 
 Both sockets are bound before anything is opened, so that a port that is taken changes nothing on disk. Whatever
@@ -19,6 +20,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,6 +43,7 @@ from control.journal import write_journal
 from control.listeners import BindError, Bound, bind_http, bind_push
 from control.mesh import Mesh, open_mesh
 from control.policy import PolicyErrors
+from control.rollout.watch import Watch
 from control.settings import Settings
 
 KEYS_EVERY_S = 2.0
@@ -164,9 +167,16 @@ def _admit_operator(mesh: Mesh, token: str | None) -> None:
         print(f"operator credential, shown this once (set CONTROL_TOKEN to it):\n{made}", file=sys.stderr, flush=True)
 
 
-def site(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None, *, over_tls: bool = False) -> ASGIApp:
+def site(
+    mesh: Mesh,
+    fleet: PushServer,
+    refresher: Refresher | None = None,
+    watch: Watch | None = None,
+    *,
+    over_tls: bool = False,
+) -> ASGIApp:
     """All that is served over HTTP, behind its gate. Runs inside trio."""
-    app = application(mesh, fleet, refresher)
+    app = application(mesh, fleet, refresher, watch)
     dashboard.mount(app, over_tls=over_tls)
     return guarded(app)
 
@@ -175,12 +185,14 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
     end = trio.Event()
     fleet = PushServer(mesh)
     refresher = Refresher(mesh.providers, Fetcher(settings.provider_networks))
-    app = site(mesh, fleet, refresher, over_tls=(settings.public_url or "").startswith("https://"))
+    watch = Watch(mesh, fleet, settings.canary, now=time.time, in_charge=mesh.in_charge)
+    app = site(mesh, fleet, refresher, watch, over_tls=(settings.public_url or "").startswith("https://"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen_for_signals, end)
         await nursery.start(fleet.serve, [place.listener() for place in push])
         nursery.start_soon(_advance_keys, mesh, fleet)
         nursery.start_soon(refresher.run)
+        nursery.start_soon(watch.run)
         nursery.start_soon(Presence(fleet, mesh.presence).run)
         async with trio.open_nursery() as until_answered:
             await until_answered.start(serve_http, app, _hypercorn(), http.listener(), end)

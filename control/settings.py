@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from control.authority.key_source import KeySource
+from control.rollout.judge import Terms
 
 PREFIX = "CONTROL_"
 MIN_TOKEN_CHARS = 32
@@ -44,6 +45,7 @@ class Settings:
     key_grace_s: int = 3600
     key_rotation_s: int = 0
     provider_networks: tuple[Network, ...] = ()
+    canary: Terms = field(default_factory=Terms)
     master_key: KeySource | None = None
     master_key_previous: KeySource | None = None
     log_level: str = "info"
@@ -167,6 +169,25 @@ def _key_rotation(text: str) -> int:
     return seconds
 
 
+def _canary_time(text: str) -> int:
+    seconds = duration_s(text)
+    if seconds > 7 * 86400:
+        raise SettingsError(f"{text!r} is longer than 7d")
+    return seconds
+
+
+def _canary_requests(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+        raise SettingsError(f"{text!r} is not a number of requests, 1 or more")
+    return int(text)
+
+
+def _margin(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?%", text.strip()) or float(text.strip()[:-1]) > 100:
+        raise SettingsError(f"{text!r} is not a percentage such as 1% or 0.5%")
+    return float(text.strip()[:-1]) / 100
+
+
 def _provider_networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -202,6 +223,10 @@ SETTINGS = (
     Setting("key_grace", _key_grace, "how long a key that its provider has dropped still counts", "1h"),
     Setting("key_rotation", _key_rotation, "how long a signing key signs before the next one does: off, or 30d", "off"),
     Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
+    Setting("canary_time", _canary_time, "how long a canary is tried at the least", "5m"),
+    Setting("canary_requests", _canary_requests, "how many requests it takes to promote a canary", "100"),
+    Setting("canary_error_margin", _margin, "how many more requests may fail in a canary", "1%"),
+    Setting("canary_denial_margin", _margin, "how many more requests a canary may deny", "5%"),
     Setting("master_key", str, "encrypts private keys at rest (variable or file only)", "none", secret=True),
     Setting("master_key_file", Path, "file that holds the master key"),
     Setting("master_key_command", _command, "program, with its arguments, that prints the master key"),
@@ -217,6 +242,13 @@ SAID_IN_ONE_WAY = (
     *((name, f"{name}_file", f"{name}_command") for name in ("master_key", "master_key_previous")),
 )
 """Settings that exclude each other: one thing, said in several ways."""
+
+_CANARY = {
+    "canary_time": "min_s",
+    "canary_requests": "min_requests",
+    "canary_error_margin": "error_margin",
+    "canary_denial_margin": "denial_margin",
+}
 
 Given = dict[str, tuple[str, str]]
 """Setting name to its text and where it was said."""
@@ -295,7 +327,8 @@ def _build(values: dict[str, Any]) -> Settings:
     for name in ("token_lifetime", "key_grace", "key_rotation"):
         if name in values:
             values[f"{name}_s"] = values.pop(name)
-    return Settings(**values)
+    terms = {own: values.pop(name) for name, own in _CANARY.items() if name in values}
+    return Settings(**values, canary=Terms(**terms))
 
 
 def _key_source(name: str, value: Any) -> KeySource:

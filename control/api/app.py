@@ -1,5 +1,7 @@
 """The FastAPI application, put together, and the gate before it. Knows nothing of the status page."""
 
+import time
+
 import trio
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -8,24 +10,42 @@ from control.distribution import PushServer
 from control.issuers.fetch import Fetcher
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
+from control.rollout.watch import Watch
 
-from . import access, api_keys, audit, identity, issuer, issuers, keys, openapi, operators, policy, problems, versions
+from . import (
+    access,
+    api_keys,
+    audit,
+    canary,
+    identity,
+    issuer,
+    issuers,
+    keys,
+    openapi,
+    operators,
+    policy,
+    problems,
+    versions,
+)
 from . import fleet as fleet_routes
 from .conditional import Conditional
 from .described import Described
 from .gate import GUARDED, Gate
 from .rate import Attempts
 
-ROOMS = (policy, versions, fleet_routes, identity, api_keys, keys, issuers, operators, audit, issuer)
+ROOMS = (policy, versions, canary, fleet_routes, identity, api_keys, keys, issuers, operators, audit, issuer)
 """Where the endpoints are. What is not listed is not served."""
 
 
-def application(mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None) -> FastAPI:
+def application(
+    mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None, watch: Watch | None = None
+) -> FastAPI:
     """Every route of the API, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
     app = rooms()
     app.state.mesh = mesh
     app.state.fleet = fleet
     app.state.refresher = refresher or Refresher(mesh.providers, Fetcher())
+    app.state.watch = watch or Watch(mesh, fleet, now=time.time)
     app.state.attempts = Attempts(trio.current_time())
     return app
 

@@ -94,15 +94,29 @@ def diff(file: PolicyFile, output: Output = None) -> None:
 def push(
     file: PolicyFile,
     wait: Wait = False,
-    timeout: Timeout = "30s",
+    timeout: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="How long --wait waits: 30s, for a canary 15m.")
+    ] = None,
     note: Annotated[str, typer.Option(help="Kept in the history.")] = "",
     expect: Expect = None,
+    canary: Annotated[
+        str | None,
+        typer.Option(metavar="PERCENT", help="Let so many sidecars try it first: 10%.", show_default=False),
+    ] = None,
+    replace_canary: Annotated[bool, typer.Option(help="In place of the canary that runs.")] = False,
     output: Output = None,
 ) -> None:
-    """Put FILE in force on every sidecar."""
-    timeout_s = duration_s(timeout, "--timeout")
+    """Put FILE in force on every sidecar; or, with --canary, let a few try it until it is judged."""
+    timeout_s = duration_s(timeout or ("30s" if canary is None else "15m"), "--timeout")
+    if replace_canary and canary is None:
+        raise Failure("--replace-canary goes with --canary: one canary takes the place of another.", USAGE)
     body = {**_read(file, output), "note": note}
     with _client() as client:
+        if canary is not None:
+            from .canary import try_out
+
+            try_out(client, body, canary, replace_canary, expecting(expect), str(file), wait, timeout_s, output)
+            return
         made = client.post("/policy", body, expecting(expect), file=str(file))
         for warning in made["warnings"]:
             place = f"{file}:{warning['line']}" if warning["line"] else str(file)

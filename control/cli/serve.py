@@ -35,6 +35,10 @@ def serve(
     token_lifetime: Annotated[Text, _flag("DURATION", "How long an issued token lives [15m].")] = None,
     key_grace: Annotated[Text, _flag("DURATION", "How long a key that its provider dropped still counts [1h].")] = None,
     key_rotation: Annotated[Text, _flag("DURATION", "How long a signing key signs [off].")] = None,
+    canary_time: Annotated[Text, _flag("DURATION", "How long a canary is tried at the least [5m].")] = None,
+    canary_requests: Annotated[Text, _flag("NUMBER", "How many requests it takes to promote one [100].")] = None,
+    canary_error_margin: Annotated[Text, _flag("PERCENT", "How many more of its requests may fail [1%].")] = None,
+    canary_denial_margin: Annotated[Text, _flag("PERCENT", "How many more of them may be denied [5%].")] = None,
     provider_networks: Annotated[
         Text, _flag("NETWORKS", "Private networks that providers' public names may lead to.")
     ] = None,
@@ -73,6 +77,10 @@ def serve(
         "token_lifetime": token_lifetime,
         "key_grace": key_grace,
         "key_rotation": key_rotation,
+        "canary_time": canary_time,
+        "canary_requests": canary_requests,
+        "canary_error_margin": canary_error_margin,
+        "canary_denial_margin": canary_denial_margin,
         "provider_networks": provider_networks,
         "master_key_file": master_key_file,
         "master_key_command": master_key_command,

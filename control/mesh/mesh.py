@@ -98,7 +98,7 @@ class Mesh:
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
         self.sidecars, self.admitted = self._enrolment.sidecars, self._enrolment.admitted
         self.revoked = self._enrolment.revoked
-        self.handle_token_request = self._endpoint.handle
+        self.handle_token_request, self.in_charge = self._endpoint.handle, self._in_charge.is_held
 
     def close(self) -> None:
         """Give the database back."""

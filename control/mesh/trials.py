@@ -32,6 +32,7 @@ class Begun:
     been nobody, and the one whose place comes first was taken."""
 
     version: Version
+    policy_id: str
     chosen: int
     of: int
     widened: bool
@@ -85,7 +86,7 @@ class Trials:
             canaries.begin(session, version.version, policy_id, taken, share)
             traffic.drop_before(session, version.version)
         chosen = sum(is_chosen(one, taken) for one in set(asked_of))
-        return Begun(version, chosen, len(set(asked_of)), taken != share)
+        return Begun(version, policy_id, chosen, len(set(asked_of)), taken != share)
 
     def promote(self, actor: str, reason: str = "", since: int | None = None) -> Version:
         """The policy on trial is in force for all. NotFound, or Conflict if it is not the one of ``since`` any more."""

@@ -7,6 +7,7 @@ nothing of proportions.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
@@ -90,13 +91,27 @@ class Watch:
             await self._count(canary)
             return await self._report(canary)
 
+    async def until_ended(self) -> None:
+        """Until no canary runs."""
+        send, receive = trio.open_memory_channel[int](1)
+        token = trio.lowlevel.current_trio_token()
+
+        def heard(version: int) -> None:
+            with suppress(trio.WouldBlock):
+                send.send_nowait(version)
+
+        end = self._mesh.subscribe(lambda version: token.run_sync_soon(heard, version))
+        try:
+            while await self._threads.run(self._mesh.canaries.running) is not None:
+                await receive.receive()
+        finally:
+            end()
+
     async def _look(self) -> None:
         report = await self.report()
-        if report is None or not self._in_charge():
+        if report is None or report.verdict.action == "wait" or not await self._threads.run(self._in_charge):
             return
         verdict, since = report.verdict, report.canary.since
-        if verdict.action == "wait":
-            return
         act = self._mesh.canaries.promote if verdict.action == "promote" else self._mesh.canaries.abort
         made = await self._threads.run(act, SYSTEM, verdict.sentence[:500], since)
         _log.warning("canary of version %d: %s by version %d: %s", since, made.kind, made.version, made.note)

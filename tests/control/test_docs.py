@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from control.api import api_keys, audit, fleet, identity, issuer, issuers, keys, operators, policy, versions
+from control.api import api_keys, audit, canary, fleet, identity, issuer, issuers, keys, operators, policy, versions
 from control.cli.main import app
 from control.settings import SETTINGS
 
@@ -19,12 +19,14 @@ def _verbs(command: Any, words: str) -> Iterator[str]:
     if not hasattr(command, "commands"):
         yield words
         return
+    if command.invoke_without_command:
+        yield words
     for name, below in command.commands.items():
         yield from _verbs(below, f"{words} {name}")
 
 
 def _paths() -> Iterator[str]:
-    for room in (api_keys, audit, fleet, identity, issuer, issuers, keys, operators, policy, versions):
+    for room in (api_keys, audit, canary, fleet, identity, issuer, issuers, keys, operators, policy, versions):
         for route in room.router.routes:
             for method in sorted(route.methods):
                 yield f"{method} {route.path}"
@@ -53,4 +55,4 @@ def test_nothing_else_is_documented() -> None:
     known = {*_verbs(typer.main.get_command(app), "control")}
     for said in re.findall(r"^\| `(control [^`]+)`", TEXT, re.MULTILINE):
         assert any(said == verb or said.startswith(verb + " ") for verb in known), said
-    assert set(re.findall(r"^\| `((?:GET|POST|PATCH|DELETE) [^`]+)`", TEXT, re.MULTILINE)) == {*_paths()}
+    assert set(re.findall(r"^\| `((?:GET|POST|PUT|PATCH|DELETE) [^`]+)`", TEXT, re.MULTILINE)) == {*_paths()}
