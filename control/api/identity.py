@@ -35,6 +35,7 @@ class AppSecret(BaseModel):
     services: list[str] | None
     active: bool
     created_at: int
+    revision: int
     client_secret: str
 
 

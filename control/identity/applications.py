@@ -31,7 +31,8 @@ _NOBODY = hash_of(secrets.token_bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A client. ``services`` None: it may call every service of the policy."""
+    """A client. ``services`` None: it may call every service of the policy. ``revision``: how often it was changed, a
+    new secret included, so that two values that are equal are of one moment."""
 
     id: str
     client_id: str
@@ -40,6 +41,7 @@ class Application:
     services: list[str] | None
     active: bool
     created_at: int
+    revision: int
 
 
 class ApplicationChanges(TypedDict, total=False):
@@ -82,6 +84,7 @@ class Applications:
                 services=_services(services),
                 active=True,
                 created_at=int(now),
+                revision=0,
             )
             session.add(row)
             record(session, now, actor, "application.create", row.name, client_id=row.client_id, scopes=row.scopes)
@@ -126,6 +129,7 @@ class Applications:
             if "services" in changes:
                 row.services = _services(changes["services"])
             row.active = changes.get("active", row.active)
+            row.revision += 1
             said = {name: _plain(value) for name, value in changes.items()}
             record(session, self._clock(), actor, "application.update", row.name, **said)
             now = _value(row)
@@ -138,6 +142,7 @@ class Applications:
         with self._database.write() as session:
             row = _found(session, key, holds)
             row.secret_hash = hash_of(secret)
+            row.revision += 1
             record(session, self._clock(), actor, "application.rotate_secret", row.name)
             return _value(row), secret
 
@@ -212,4 +217,5 @@ def _plain(value: object) -> object:
 
 
 def _value(row: ApplicationRow) -> Application:
-    return Application(row.id, row.client_id, row.name, row.scopes, row.services, row.active, row.created_at)
+    r = row
+    return Application(r.id, r.client_id, r.name, r.scopes, r.services, r.active, r.created_at, r.revision)

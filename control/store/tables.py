@@ -123,6 +123,7 @@ class ApplicationRow(Base):
     services: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     active: Mapped[bool]
     created_at: Mapped[int]
+    revision: Mapped[int] = mapped_column(server_default="0")
 
 
 class JoinTokenRow(Base):

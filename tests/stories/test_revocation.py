@@ -40,7 +40,7 @@ def test_a_revocation_is_told_where_it_is_in_force_and_who_is_missing(mesh_stack
 
 
 def test_the_panic_button(mesh_stack: Stack) -> None:
-    """Our keys have leaked: one verb, one version, a receipt; every token there was is refused, and a new one counts."""
+    """Our keys have leaked: one verb, one version, a receipt; every token there was is refused, a new one counts."""
     stack = mesh_stack
     token = stack.token("orders:read")
     assert stack.get("orders", "/orders/7", token).status_code == 200

@@ -61,9 +61,10 @@ def test_an_unknown_client_is_refused(applications: Applications, client_id: str
 def test_a_rotated_secret_replaces_the_old_one(applications: Applications) -> None:
     """From now on."""
     app, old = applications.create("web", "ann")
-    _, new = applications.rotate_secret("web", "ann")
+    now, new = applications.rotate_secret("web", "ann")
     assert applications.authenticate(app.client_id, old) is None
-    assert applications.authenticate(app.client_id, new) == app
+    assert applications.authenticate(app.client_id, new) == now
+    assert now.revision == app.revision + 1
 
 
 def test_an_inactive_application_is_nobody(applications: Applications) -> None:
