@@ -35,13 +35,13 @@ class Half:
         self.changed = trio.Event()
 
     @property
-    def has_room(self) -> bool:
-        """May more be sent?"""
-        return self._size < ROOM
+    def takes(self) -> bool:
+        """Need a sender not wait? Where nobody is any more it is told so; but what is lost tells nothing."""
+        return self._size < ROOM or self.reset or (self.ended and not self.lost)
 
     def put(self, data: bytes) -> None:
         """On its way."""
-        if self.reset or self.ended:
+        if self.reset or (self.ended and not self.lost):
             raise trio.BrokenResourceError("nobody is there")
         self._last = max(self._last, trio.current_time() + self._network.latency(self.way))
         self._queue.append((self._last, data))
@@ -81,7 +81,7 @@ class End(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Waits while there is no room."""
-        while not (self._outgoing.has_room or self._outgoing.reset or self._outgoing.ended):
+        while not self._outgoing.takes:
             await self._outgoing.changed.wait()
         await trio.lowlevel.checkpoint()
         self._put(bytes(data))
@@ -89,9 +89,12 @@ class End(trio.abc.Stream):
     def send_nowait(self, data: bytes) -> bool:
         """All of it, or ``flush`` has to."""
         assert not self._unsent
-        if self._outgoing.has_room and not self._outgoing.reset and not self._closed:
-            self._put(data)
-            return True
+        try:
+            if self._outgoing.takes:
+                self._put(data)
+                return True
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # flush will say so
         self._unsent = data
         return False
 
