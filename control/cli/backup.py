@@ -46,7 +46,7 @@ def backup(
         return said
 
     with _refusals(settings):
-        engine = engine_of(settings.data, _url(settings), create=False)
+        engine = engine_of(settings.data, settings.database, create=False)
         try:
             with _new_file(file) as opened:
                 rows = back_up(engine, opened, says)
@@ -72,8 +72,8 @@ def restore(
     settings = _settings(data, database, config)
     with _refusals(settings), file.open("rb") as opened:
         try:
-            hold = hold_alone(settings.data) if _url(settings) is None else None
-            engine = engine_of(settings.data, _url(settings), create=True)
+            hold = hold_alone(settings.data) if settings.database is None else None
+            engine = engine_of(settings.data, settings.database, create=True)
             header = put_back(engine, opened, lambda session, head: go_on(session, head, time.time()))
             if hold is not None:
                 os.close(hold)
@@ -120,11 +120,6 @@ def _settings(data: str | None, database: str | None, config: str | None) -> "Se
         return load({"data": data, "database": database, "config": config}, os.environ)
     except SettingsError as error:
         raise Failure(str(error), USAGE) from None
-
-
-def _url(settings: "Settings") -> str | None:
-    url: str | None = getattr(settings, "database", None)
-    return url
 
 
 @contextmanager
