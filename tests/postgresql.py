@@ -1,10 +1,13 @@
 """A real PostgreSQL for tests, from the package pgserver; a database of its own for whoever asks."""
 
+import importlib
 import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,10 +17,10 @@ from control.store import open_database
 
 
 class PostgreSQL:
-    """One server for the whole run; ``database`` is empty, or as migrations leave it."""
+    """A server, with databases that are empty, or as migrations leave them."""
 
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
+    def __init__(self, server: Any) -> None:
+        self._server, self.uri = server, str(server.get_uri())
         self._of_place: dict[Path, str] = {}
         self._migrated = ""
 
@@ -33,6 +36,15 @@ class PostgreSQL:
             self._migrated = url
         return self._made(self._migrated.partition("?")[0].rpartition("/")[2])
 
+    def stop(self) -> None:
+        """As if the machine had been switched off."""
+        pg_ctl = importlib.import_module("pgserver").pg_ctl
+        pg_ctl(["-m", "immediate", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def start(self) -> None:
+        """Again, where it was."""
+        self._server.ensure_postgres_running()
+
     def _made(self, template: str) -> str:
         name = f"t{uuid.uuid4().hex}"
         with psycopg.connect(self.uri, autocommit=True) as connection:
@@ -46,15 +58,22 @@ class PostgreSQL:
         return self._of_place[place]
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """Skipped, and said, where there is none for this Python."""
+@contextmanager
+def serving() -> Iterator[PostgreSQL]:
+    """A server of its own; the test is skipped, and that is said, where there is none for this Python."""
     pgserver = pytest.importorskip("pgserver", reason="NO POSTGRESQL: pgserver has no build for this Python")
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         pgserver.postgres_server._logger.disabled = True  # it speaks once more when nobody listens any longer
         server = pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
         try:
-            yield PostgreSQL(server.get_uri())
+            yield PostgreSQL(server)
         finally:
             server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One for the whole run."""
+    with serving() as server:
+        yield server

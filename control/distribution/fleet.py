@@ -23,6 +23,8 @@ Happening = Literal["connected", "disconnected", "acked", "nacked"]
 Follower = Callable[[Happening, Session], None]
 Others = Callable[[], Awaitable[Sequence[SidecarView]]]
 LOOK_ELSEWHERE_S = 0.1
+HEARD_WITHIN_S = 3.0
+"""Longer than it takes another control to notice what it was not told."""
 
 
 class Fleet:
@@ -99,10 +101,17 @@ class Fleet:
         self._orders.announce(version)
         with trio.move_on_after(timeout_s):
             await self._rollouts.wait(version)
-            while (found := await self.rollout(version)).pending:  # noqa: ASYNC110 - the store has no event for it
+            heard_by = trio.current_time() + HEARD_WITHIN_S
+            while True:
+                found = await self.rollout(version)
+                if not found.pending and (trio.current_time() >= heard_by or not await self._are_idle_elsewhere()):
+                    return found
                 await trio.sleep(LOOK_ELSEWHERE_S)
-            return found
         return await self.rollout(version)
+
+    async def _are_idle_elsewhere(self) -> bool:
+        """Who has nothing to run at another control may only not have heard of the first policy for it yet."""
+        return any(one.state == "idle" for one in await self._elsewhere())
 
     async def _elsewhere(self) -> list[SidecarView]:
         here = {(session.sidecar_id, session.instance) for session in self._registry}
