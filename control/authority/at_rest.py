@@ -90,4 +90,6 @@ def _forget_plain(database: Database) -> None:
         _log.warning("the database is in use: what its keys were before is removed from its file at the next start")
         return
     with database.write() as session:
-        session.delete(session.get_one(SecretRow, _ERASE))
+        mark = session.get(SecretRow, _ERASE)
+        if mark is not None:  # another control over the same database may have been faster
+            session.delete(mark)

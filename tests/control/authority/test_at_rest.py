@@ -1,5 +1,6 @@
 """Private keys at rest: what is in the files, what opens it, and what a wrong key changes: nothing."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from control.authority.vault import Vault, WrongMasterKey, sealed_under
 from control.mesh import Mesh, open_mesh
 from control.store import erasure, open_database
 from control.store.tables import AuditRow, SecretRow, SigningKeyRow
+from tests.postgresql import PostgreSQL, postgresql
+
+__all__ = ["postgresql"]
 
 FIRST, SECOND, THIRD = (MasterKey(bytes(range(n, n + 32))) for n in (1, 50, 100))
 PEM = b"-----BEGIN PRIVATE KEY-----"
@@ -171,6 +175,37 @@ def test_a_blob_in_another_row_does_not_open(place: Place) -> None:
     database.close()
     with pytest.raises(WrongMasterKey, match="damaged or moved"):
         place.open(Vault(FIRST))
+
+
+def test_several_controls_encrypt_one_postgresql(tmp_path: Path, postgresql: PostgreSQL) -> None:
+    """All of them start at once with a new master key: each comes up, and everything is sealed, once."""
+    url = postgresql.empty()
+    open_mesh(tmp_path, "http://c.test", database=url).close()
+    opened, failed = list[bytes](), list[Exception]()
+
+    def start() -> None:
+        try:
+            mesh = open_mesh(tmp_path, "http://c.test", database=url, vault=Vault(FIRST))
+            opened.append(mesh.ca_der)
+            mesh.close()
+        except Exception as error:  # whatever it is, the test tells of it
+            failed.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(set(opened)) == 1
+    database = open_database(tmp_path, url)
+    with database.read() as session:
+        assert master_key_ids(session) == {FIRST.id.hex()}
+        assert session.get(SecretRow, "erase.plain") is None
+        assert len(session.scalars(select(AuditRow).where(AuditRow.action == "master_key.encrypt")).all()) == 1
+    database.close()
+    with pytest.raises(WrongMasterKey):
+        open_mesh(tmp_path, "http://c.test", database=url, vault=Vault(SECOND))
 
 
 def test_each_sealing_is_another(place: Place) -> None:
