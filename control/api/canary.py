@@ -26,6 +26,8 @@ from .preconditions import IfMatch
 from .versions import MAX_WAIT_S
 
 router = APIRouter(prefix="/v1", tags=["rollout"])
+
+NO_CANARY: dict[int | str, dict[str, object]] = {404: {"description": "No canary runs."}}
 _SMALL = "trust_domain: shop.test\nissuers: {own: {builtin: true}}\nservices: {orders: {routes: [{path: /**}]}}\n"
 Reason = Annotated[str, Field(max_length=500)]
 
@@ -187,13 +189,23 @@ async def get_canary(
     return CanaryState(canary=None if last is None else _shown(last, watch, last.reason))
 
 
-@router.post("/canary/promote", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "policy:write")])
+@router.post(
+    "/canary/promote",
+    status_code=HTTP_201_CREATED,
+    dependencies=[needs(Role.EDITOR, "policy:write")],
+    responses=NO_CANARY,
+)
 def promote_canary(given: VerdictGiven, mesh: TheMesh, actor: Actor) -> Version:
     """Puts the policy on trial in force for all, as a new version."""
     return mesh.canaries.promote(actor, given.reason, given.version)
 
 
-@router.post("/canary/abort", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "policy:write")])
+@router.post(
+    "/canary/abort",
+    status_code=HTTP_201_CREATED,
+    dependencies=[needs(Role.EDITOR, "policy:write")],
+    responses=NO_CANARY,
+)
 def abort_canary(given: VerdictGiven, mesh: TheMesh, actor: Actor) -> Version:
     """Nobody tries it any more, from a new version on. Goes through while the mesh is frozen."""
     return mesh.canaries.abort(actor, given.reason, given.version)

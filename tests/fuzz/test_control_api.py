@@ -13,7 +13,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from control.api import api_keys, fleet, identity, issuer, issuers, keys, operators, policy, versions
+from control.api.app import ROOMS
 from control.app import site
 from control.dashboard import dashboard
 from control.distribution import PushServer
@@ -23,10 +23,7 @@ from control.settings import SETTINGS, SettingsError, load
 OPERATOR = "operator-credential-of-the-tests-0001"
 POLICY = "trust_domain: shop.test\nissuers: {own: {builtin: true}}\nservices: {orders: {routes: [{path: /**}]}}\n"
 ROUTES = sorted(
-    (method, route.path)
-    for room in (api_keys, fleet, identity, issuer, issuers, keys, operators, policy, versions, dashboard)
-    for route in room.router.routes
-    for method in route.methods
+    (method, route.path) for room in (*ROOMS, dashboard) for route in room.router.routes for method in route.methods
 )
 SOUND: dict[str, dict[str, Any]] = {
     "/v1/policy": {"source": POLICY, "files": {}, "env": {}, "note": ""},
