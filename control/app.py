@@ -6,6 +6,7 @@
       |- keys        every few seconds: the next step of a key rotation, if one is due
       |- providers   the keys of outside issuers, as often as each is due
       |- canary      every two seconds while one runs: the verdict, if it is time
+      |- pruning     every hour: what nobody can need any more goes
       `- the end     SIGTERM or SIGINT: no new connections, those under way get a moment, exit 0
 
 Both sockets are bound before anything is opened, so that a port that is taken changes nothing on disk. Whatever
@@ -47,6 +48,8 @@ from control.rollout.watch import Watch
 from control.settings import Settings
 
 KEYS_EVERY_S = 2.0
+PRUNE_EVERY_S = 3600.0
+"""And not before: a clock that was wrong at the start has been put right by then."""
 GRACE_S = 2.0
 """For answers under way when control is told to stop."""
 STOP_WITHIN_S = 8.0
@@ -193,6 +196,7 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
         nursery.start_soon(_advance_keys, mesh, fleet)
         nursery.start_soon(refresher.run)
         nursery.start_soon(watch.run)
+        nursery.start_soon(_prune, mesh, settings.audit_kept_s)
         nursery.start_soon(Presence(fleet, mesh.presence).run)
         async with trio.open_nursery() as until_answered:
             await until_answered.start(serve_http, app, _hypercorn(), http.listener(), end)
@@ -241,3 +245,17 @@ async def _advance_keys(mesh: Mesh, fleet: PushServer) -> None:
             # A full disk or a locked database passes; without this task keys would never rotate again.
             _log.exception("the signing keys could not be advanced; trying again")
         await trio.sleep(KEYS_EVERY_S)
+
+
+async def _prune(mesh: Mesh, audit_kept_s: int) -> None:
+    def ours() -> None:
+        if mesh.in_charge():
+            mesh.prune(audit_kept_s)
+
+    while True:
+        await trio.sleep(PRUNE_EVERY_S)
+        try:
+            await trio.to_thread.run_sync(ours)
+        except Exception:
+            # A full disk or a database that is away passes; what should go is there at the next hour, too.
+            _log.exception("what is over could not be removed; trying again in an hour")

@@ -44,6 +44,7 @@ class Settings:
     token_lifetime_s: int = 900
     key_grace_s: int = 3600
     key_rotation_s: int = 0
+    audit_kept_s: int = 0
     provider_networks: tuple[Network, ...] = ()
     canary: Terms = field(default_factory=Terms)
     master_key: KeySource | None = None
@@ -169,6 +170,15 @@ def _key_rotation(text: str) -> int:
     return seconds
 
 
+def _audit_kept(text: str) -> int:
+    if text.strip().lower() == "forever":
+        return 0
+    seconds = duration_s(text)
+    if not 86400 <= seconds <= 36600 * 86400:
+        raise SettingsError(f"{text!r} is neither forever nor within 1d and 36600d")
+    return seconds
+
+
 def _canary_time(text: str) -> int:
     seconds = duration_s(text)
     if seconds > 7 * 86400:
@@ -222,6 +232,7 @@ SETTINGS = (
     Setting("token_lifetime", _token_lifetime, "how long an issued token lives", "15m"),
     Setting("key_grace", _key_grace, "how long a key that its provider has dropped still counts", "1h"),
     Setting("key_rotation", _key_rotation, "how long a signing key signs before the next one does: off, or 30d", "off"),
+    Setting("audit_kept", _audit_kept, "how long entries of the audit trail are kept", "forever"),
     Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
     Setting("canary_time", _canary_time, "how long a canary is tried at the least", "5m"),
     Setting("canary_requests", _canary_requests, "how many requests it takes to promote a canary", "100"),
@@ -324,7 +335,7 @@ def _build(values: dict[str, Any]) -> Settings:
         raise SettingsError("master_key_previous is of use beside a master_key alone: set that too")
     if "token_file" in values:
         values["token"] = read_token(values.pop("token_file"))
-    for name in ("token_lifetime", "key_grace", "key_rotation"):
+    for name in ("token_lifetime", "key_grace", "key_rotation", "audit_kept"):
         if name in values:
             values[f"{name}_s"] = values.pop(name)
     terms = {own: values.pop(name) for name, own in _CANARY.items() if name in values}

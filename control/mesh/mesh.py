@@ -39,6 +39,7 @@ from .ledger import SYSTEM, Ledger
 from .news import News
 from .presence import Presence
 from .providers import Providers
+from .pruning import Pruning
 from .publication import Publication
 from .revocations import RevocationInfo
 from .trials import Trials, refuse_if_closed
@@ -97,7 +98,7 @@ class Mesh:
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
         self.sidecars, self.admitted = self._enrolment.sidecars, self._enrolment.admitted
-        self.revoked = self._enrolment.revoked
+        self.revoked, self.prune = self._enrolment.revoked, Pruning(self._database, self._clock).prune
         self.handle_token_request, self.in_charge = self._endpoint.handle, self._in_charge.is_held
 
     def close(self) -> None:

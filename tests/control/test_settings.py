@@ -52,6 +52,8 @@ def test_how_often_keys_are_rotated() -> None:
     """By hand alone, unless a period is set."""
     assert load({}, {}).key_rotation_s == load({"key_rotation": "off"}, {}).key_rotation_s == 0
     assert load({"key_rotation": "30d"}, {}).key_rotation_s == 30 * 86_400
+    assert load({}, {}).audit_kept_s == load({"audit_kept": "forever"}, {}).audit_kept_s == 0
+    assert load({"audit_kept": "400d"}, {}).audit_kept_s == 400 * 86_400
 
 
 def test_variables_of_others_are_left_alone() -> None:
@@ -79,6 +81,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ({"log_level": "loud"}, {}, "--log-level"),
         ({"key_rotation": "59m"}, {}, "--key-rotation: '59m' is neither off nor within 1h and 366d"),
         ({"key_rotation": "never"}, {}, "--key-rotation: 'never' is not a duration"),
+        ({"audit_kept": "1h"}, {}, "--audit-kept: '1h' is neither forever nor within 1d and 36600d"),
         ({}, {"CONTROL_TOKEN": "short"}, "CONTROL_TOKEN: is 5 characters long and must be 32 or more"),
         ({}, {"CONTROL_TOKEN": "ü" * 40}, "CONTROL_TOKEN: may hold only"),
         ({}, {"CONTROL_TOKEN": TOKEN, "CONTROL_TOKEN_FILE": "x"}, "exclude each other"),
