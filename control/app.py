@@ -7,6 +7,7 @@
       |- providers   the keys of outside issuers, as often as each is due
       |- canary      every two seconds while one runs: the verdict, if it is time
       |- pruning     every hour: what nobody can need any more goes
+      |- news        what happens, for those who follow it
       `- the end     SIGTERM or SIGINT: no new connections, those under way get a moment, exit 0
 
 Both sockets are bound before anything is opened, so that a port that is taken changes nothing on disk. Whatever
@@ -44,6 +45,8 @@ from control.journal import write_journal
 from control.listeners import BindError, Bound, bind_http, bind_push
 from control.mesh import Mesh, open_mesh
 from control.policy import PolicyErrors
+from control.rollout.events import Events
+from control.rollout.news import News
 from control.rollout.watch import Watch
 from control.settings import Settings
 
@@ -175,11 +178,12 @@ def site(
     fleet: PushServer,
     refresher: Refresher | None = None,
     watch: Watch | None = None,
+    told: Events | None = None,
     *,
     over_tls: bool = False,
 ) -> ASGIApp:
     """All that is served over HTTP, behind its gate. Runs inside trio."""
-    app = application(mesh, fleet, refresher, watch)
+    app = application(mesh, fleet, refresher, watch, told)
     dashboard.mount(app, over_tls=over_tls)
     return guarded(app)
 
@@ -189,7 +193,8 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
     fleet = PushServer(mesh)
     refresher = Refresher(mesh.providers, Fetcher(settings.provider_networks))
     watch = Watch(mesh, fleet, settings.canary, now=time.time, in_charge=mesh.in_charge)
-    app = site(mesh, fleet, refresher, watch, over_tls=(settings.public_url or "").startswith("https://"))
+    events = Events(time.time)
+    app = site(mesh, fleet, refresher, watch, events, over_tls=(settings.public_url or "").startswith("https://"))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen_for_signals, end)
         await nursery.start(fleet.serve, [place.listener() for place in push])
@@ -197,6 +202,7 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
         nursery.start_soon(refresher.run)
         nursery.start_soon(watch.run)
         nursery.start_soon(_prune, mesh, settings.audit_kept_s)
+        await nursery.start(News(mesh, fleet, events).run)
         nursery.start_soon(Presence(fleet, mesh.presence).run)
         async with trio.open_nursery() as until_answered:
             await until_answered.start(serve_http, app, _hypercorn(), http.listener(), end)

@@ -1,6 +1,8 @@
 """The FastAPI application, put together, and the gate before it. Knows nothing of the status page."""
 
 import time
+from functools import cache
+from typing import Any
 
 import trio
 from fastapi import FastAPI
@@ -10,6 +12,7 @@ from control.distribution import PushServer
 from control.issuers.fetch import Fetcher
 from control.issuers.refresher import Refresher
 from control.mesh import Mesh
+from control.rollout.events import Events
 from control.rollout.watch import Watch
 
 from . import (
@@ -17,6 +20,7 @@ from . import (
     api_keys,
     audit,
     canary,
+    events,
     identity,
     issuer,
     issuers,
@@ -33,18 +37,23 @@ from .described import Described
 from .gate import GUARDED, Gate
 from .rate import Attempts
 
-ROOMS = (policy, versions, canary, fleet_routes, identity, api_keys, keys, issuers, operators, audit, issuer)
+ROOMS = (policy, versions, canary, events, fleet_routes, identity, api_keys, keys, issuers, operators, audit, issuer)
 """Where the endpoints are. What is not listed is not served."""
 
 
 def application(
-    mesh: Mesh, fleet: PushServer, refresher: Refresher | None = None, watch: Watch | None = None
+    mesh: Mesh,
+    fleet: PushServer,
+    refresher: Refresher | None = None,
+    watch: Watch | None = None,
+    told: Events | None = None,
 ) -> FastAPI:
     """Every route of the API, without the gate: for ``serve`` and for looking at what is offered. Runs inside trio."""
     app = rooms()
     app.state.mesh = mesh
     app.state.fleet = fleet
     app.state.refresher = refresher or Refresher(mesh.providers, Fetcher())
+    app.state.events = told or Events(time.time)
     app.state.watch = watch or Watch(mesh, fleet, now=time.time)
     app.state.attempts = Attempts(trio.current_time())
     return app
@@ -67,6 +76,12 @@ def rooms() -> FastAPI:
     return app
 
 
+@cache
+def document() -> dict[str, Any]:
+    """What the routes are, described: the same for every application of this process."""
+    return rooms().openapi()
+
+
 def guarded(app: FastAPI) -> ASGIApp:
     """``app`` behind its gate: what is served."""
-    return Gate(Described(Conditional(app), app.openapi()), app.state.mesh, app.state.attempts)
+    return Gate(Described(Conditional(app), document()), app.state.mesh, app.state.attempts)

@@ -1,7 +1,7 @@
 """The admin API over HTTP, for the verbs. Every way in which that can fail is a Failure with a sentence."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +14,8 @@ from .failure import REFUSED, UNREACHABLE, USAGE, Failure
 DEFAULT_URL = "http://127.0.0.1:7000"
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
+STREAM_TIMEOUT_S = 45.0
+"""Three times what control is silent for."""
 PAGE = 500
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -67,6 +69,19 @@ class Client:
     def patch(self, path: str, body: object) -> Any:
         """The answer's JSON."""
         return self._send("PATCH", path, json=body)
+
+    def lines(self, path: str, headers: Mapping[str, str]) -> Iterator[str]:
+        """A stream's lines, until it ends."""
+        patience = httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, read=STREAM_TIMEOUT_S)
+        said = {**headers, "Accept": "text/event-stream"}
+        try:
+            with self._http.stream("GET", "/v1" + path, headers=said, timeout=patience) as response:
+                if response.status_code != 200:
+                    response.read()
+                    self._read(response, "")
+                yield from response.iter_lines()
+        except httpx.TransportError as error:
+            raise Failure(f"The connection to control at {self.url} has ended ({_why(error)}).", UNREACHABLE) from None
 
     def put(self, path: str, body: object) -> Any:
         """The answer's JSON."""

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +10,13 @@ import typer
 
 from . import output as out
 from .canary import canary_line, frozen_line
+from .events import news
 from .failure import USAGE, Failure
 from .issuers import troubles
 from .options import Output, duration_s, wants_json
 
 if TYPE_CHECKING:
     from .client import Client
-
-WATCH_EVERY_S = 1.0
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -31,7 +29,7 @@ def add_verbs(app: typer.Typer) -> None:
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again whenever something happens, until Ctrl-C.")] = False,
     service: Annotated[
         str | None, typer.Option(metavar="NAME", help="The sidecars of this service alone.", show_default=False)
     ] = None,
@@ -45,7 +43,7 @@ def status(
     from .client import Client
 
     with Client() as client:
-        while True:
+        for _ in news() if watch else (None,):
             answer = {
                 **client.all("/sidecars", "sidecars", service=service, state=state),
                 **client.all("/issuers", "issuers"),
@@ -59,9 +57,6 @@ def status(
             else:
                 _show_status(answer)
             sys.stdout.flush()
-            if not watch:
-                return
-            threading.Event().wait(WATCH_EVERY_S)  # a person's refresh rate; Ctrl-C ends it
 
 
 def _show_status(answer: dict[str, Any]) -> None:

@@ -10,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from . import api_keys, audit, backup, canary, fleet, identity, issuers, keys, master_key, operators, policy, serve
+from . import (
+    api_keys,
+    audit,
+    backup,
+    canary,
+    events,
+    fleet,
+    identity,
+    issuers,
+    keys,
+    master_key,
+    operators,
+    policy,
+    serve,
+)
 from .failure import REFUSED, Failure
 from .options import Output, remember
 from .output import harmless
@@ -24,7 +38,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, backup, policy, canary, fleet, identity, api_keys, keys, issuers, operators, audit, master_key):
+ROOMS = (serve, backup, policy, canary, fleet, events, identity, api_keys, keys, issuers, operators, audit, master_key)
+for room in ROOMS:
     room.add_verbs(app)
 
 
