@@ -9,6 +9,7 @@ from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from control.distribution import PushServer, SidecarView
 from control.distribution.registry import ViewState
+from control.errors import NotFound
 from control.identity import Role
 from control.mesh import JoinTokenInfo
 
@@ -19,12 +20,14 @@ from .preconditions import IfMatch
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 
+_WORST: tuple[ViewState, ...] = ("nacked", "pending", "acked", "idle", "away")
 Service = Annotated[str | None, Query(max_length=200, description="Of this service alone.")]
 
 
 class Sidecar(BaseModel):
     """A sidecar that has joined. ``version`` is in use, ``desired`` what it should use, 0: none; ``last_seen`` in unix
-    seconds. ``state``: acked, nacked (for ``reason``), pending, idle (nothing to run) or away."""
+    seconds. ``state``: acked, nacked (for ``reason``), pending, idle (nothing to run) or away. ``protocol`` (0: not
+    connected) and ``capabilities`` are what it can do."""
 
     id: str
     service: str
@@ -37,6 +40,8 @@ class Sidecar(BaseModel):
     version: int
     desired: int
     last_seen: int
+    protocol: int
+    capabilities: list[str]
 
 
 class Sidecars(Page):
@@ -76,6 +81,15 @@ async def list_sidecars(
     found = [one for one in await sidecars_of(fleet) if service in (None, one.service) and state in (None, one.state)]
     page, following = paging.of(found, _place)
     return Sidecars(version=0 if current is None else current.version, sidecars=page, next=following)
+
+
+@router.get("/sidecars/{key}", dependencies=[needs(Role.VIEWER, "fleet:read")])
+async def get_sidecar(key: Key, fleet: TheFleet) -> Sidecar:
+    """One sidecar, by its id. Of several connections of one identity the one furthest from what it should run."""
+    found = [one for one in await sidecars_of(fleet) if one.id == key]
+    if not found:
+        raise NotFound(f"there is no sidecar {key[:100]!r}")
+    return min(found, key=lambda one: (_WORST.index(one.state), one.instance))
 
 
 @router.get("/join-tokens", dependencies=[needs(Role.VIEWER, "fleet:read")])
@@ -135,4 +149,6 @@ def _shown(one: SidecarView) -> Sidecar:
         version=one.version,
         desired=one.desired,
         last_seen=int(one.last_seen),
+        protocol=one.protocol,
+        capabilities=list(one.capabilities),
     )

@@ -24,6 +24,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(status)
     app.command("join-token")(join_token)
     sidecars = typer.Typer(help="Sidecars that have joined; see also: control status.", no_args_is_help=True)
+    sidecars.command("show")(sidecar_show)
     sidecars.command("remove")(sidecar_remove)
     app.add_typer(sidecars, name="sidecar")
 
@@ -118,6 +119,25 @@ def join_token(
         else:
             body = {"service": service, "uses": uses, "lifetime_s": lifetime_s}
             _make(client, body, file, output)
+
+
+def sidecar_show(
+    key: Annotated[str, typer.Argument(metavar="ID", help="See: control status.", show_default=False)],
+    output: Output = None,
+) -> None:
+    """One sidecar: what it should run, what it runs, what it refused and why, and what it can do."""
+    from .client import Client, segment
+
+    with Client() as client:
+        one = client.get(f"/sidecars/{segment(key)}")
+    if wants_json(output):
+        out.show_json(one)
+        return
+    out.say(f"{one['service']}/{one['instance']}  {one['state']}{': ' if one['reason'] else ''}{one['reason']}")
+    out.say(f"should run version {one['desired'] or 'none'}, runs {one['version'] or 'none'}")
+    out.say(f"{one['address']}, last seen {out.moment(one['last_seen'])}")
+    if one["connected"]:
+        out.say(f"{one['agent']}, protocol {one['protocol']}, capabilities: {out.names(one['capabilities'])}")
 
 
 def sidecar_remove(

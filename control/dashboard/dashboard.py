@@ -6,13 +6,15 @@ import trio
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from control.api.canary import TheWatch
 from control.api.fleet import Sidecar, sidecars_of
 from control.api.gate import address_of, try_credential
 from control.api.given import TheFleet, TheMesh
 from control.identity.roles import covers
 from control.mesh import Mesh
+from control.rollout.watch import Report
 
-from . import pages
+from . import pages, rollout
 from .sessions import LIFETIME_S, Sessions
 
 COOKIE = "control_session"
@@ -31,12 +33,12 @@ def mount(app: FastAPI, *, over_tls: bool) -> None:
 
 
 @router.get("/")
-async def home(request: Request, mesh: TheMesh, fleet: TheFleet) -> Response:
+async def home(request: Request, mesh: TheMesh, fleet: TheFleet, watch: TheWatch) -> Response:
     """The status page, or the form that asks who is there."""
     if not await _signed_in(request, mesh):
         return _html(pages.sign_in())
-    sidecars = await sidecars_of(fleet)
-    return _html(await trio.to_thread.run_sync(_status, mesh, sidecars))
+    sidecars, report = await sidecars_of(fleet), await watch.report()
+    return _html(await trio.to_thread.run_sync(_status, mesh, sidecars, report))
 
 
 @router.post("/login")
@@ -86,11 +88,14 @@ async def _signed_in(request: Request, mesh: Mesh) -> bool:
     return await trio.to_thread.run_sync(mesh.operators.is_live, session.operator_id)
 
 
-def _status(mesh: Mesh, sidecars: list[Sidecar]) -> str:
-    current = mesh.current()
+def _status(mesh: Mesh, sidecars: list[Sidecar], report: Report | None) -> str:
+    current, frozen = mesh.current(), mesh.freezes.current()
     return pages.page(
         "control",
         pages.top(),
+        pages.notice(f"The policy is {frozen}") if frozen else pages.Html(""),
+        *(() if report is None else rollout.canary(report)),
+        *rollout.blocking(sidecars),
         pages.heading(f"Version {current.version}" if current else "No version yet"),
         pages.table(
             ("Version", "Kind", "When", "By", "Note"),

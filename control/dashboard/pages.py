@@ -56,6 +56,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     return Html(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
 
+def notice(text: str) -> Html:
+    """A sentence that wants attention."""
+    return Html(f'<p role="alert">{bad(text)}</p>')
+
+
 def bad(text: str) -> Html:
     """Text that wants attention."""
     return Html(f'<span class="bad">{escaped(text)}</span>')

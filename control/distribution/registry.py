@@ -20,7 +20,8 @@ ViewState = Literal["acked", "nacked", "pending", "idle", "away"]
 class SidecarView:
     """One line of ``control status``. ``version`` in use, 0 for none or not known. ``state``: *acked* runs what it
     should, *nacked* refused it for ``reason``, *pending* owes an answer, *idle* has nothing to run, *away* is not
-    connected. Times are unix seconds; ``connected_at`` is None when away."""
+    connected. Times are unix seconds; ``connected_at`` is None when away. ``protocol`` (0: not known) and
+    ``capabilities`` are what it said of itself."""
 
     sidecar_id: str
     service: str
@@ -33,6 +34,8 @@ class SidecarView:
     reason: str
     last_seen: float
     connected_at: float | None
+    protocol: int = 0
+    capabilities: Sequence[str] = ()
 
     @property
     def connected(self) -> bool:
@@ -72,6 +75,8 @@ def view(session: Session) -> SidecarView:
         reason,
         session.seen_at,
         session.connected_at,
+        session.protocol,
+        session.capabilities,
     )
 
 
