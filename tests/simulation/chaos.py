@@ -23,7 +23,18 @@ class Chaos:
     def __init__(self, world: "World", rng: Random) -> None:
         self._world, self._rng = world, rng
         self._count = 0
-        changes = (self._push, self._push, self._rollback, self._rotate, self._advance, self._revoke_key)
+        changes = (
+            self._push,
+            self._push,
+            self._rollback,
+            self._try_out,
+            self._try_out,
+            self._decide,
+            self._decide,
+            self._rotate,
+            self._advance,
+            self._revoke_key,
+        )
         troubles = (
             *(self._kill_member, self._kill_member, self._start_member, self._start_member),
             *(self._kill_replica, self._partition, self._partition, self._slow, self._stuck, self._reset),
@@ -51,17 +62,38 @@ class Chaos:
         return self._member().name, self._rng.choice(self._world.replicas).address
 
     async def _push(self, _nursery: trio.Nursery) -> None:
-        if (at := self._operator()) is not None and at.mesh is not None:
+        if (at := self._operator()) is not None and at.mesh is not None and not self._world.truth.last.tried:
             self._count += 1
             at.mesh.push(policy(f"m{self._count}"), {}, {}, "ann")
             self._world.committed(at, marker=f"m{self._count}")
 
     async def _rollback(self, _nursery: trio.Nursery) -> None:
         truth = {version: held for version, held in self._world.truth.by_version.items() if held.marker}
-        if truth and (at := self._operator()) is not None and at.mesh is not None:
+        if not truth or self._world.truth.last.tried:
+            return
+        if (at := self._operator()) is not None and at.mesh is not None:
             version = self._rng.choice(list(truth))
             at.mesh.rollback(version, "ann")
             self._world.committed(at, marker=truth[version].marker)
+
+    async def _try_out(self, _nursery: trio.Nursery) -> None:
+        """A canary, in place of the one that runs."""
+        if self._world.truth.has_policy and (at := self._operator()) is not None and at.mesh is not None:
+            self._count += 1
+            share = self._rng.choice((1000, 5000, 9999))
+            at.mesh.canaries.begin(policy(f"m{self._count}"), {}, {}, "ann", share=share, replace=True)
+            self._world.committed(at, tried=f"m{self._count}")
+
+    async def _decide(self, _nursery: trio.Nursery) -> None:
+        """Of the canary that runs."""
+        tried = self._world.truth.last.tried
+        if tried and (at := self._operator()) is not None and at.mesh is not None:
+            if self._rng.random() < 0.5:
+                at.mesh.canaries.promote("ann")
+                self._world.committed(at, marker=tried)
+            else:
+                at.mesh.canaries.abort("ann")
+                self._world.committed(at)
 
     async def _revoke(self, _nursery: trio.Nursery) -> None:
         for _ in range(self._rng.choice((1, 1, 1, 5))):
@@ -97,7 +129,7 @@ class Chaos:
         member, at = self._member(), self._operator()
         if len(self._world.taken_out) < 2 and at is not None and at.mesh is not None and member.status.sidecar_id:
             at.mesh.revoke_sidecar(member.status.sidecar_id, "ann")
-            self._world.taken_out.add(member.name)
+            self._world.taken_out.add(member.status.sidecar_id)
             self._world.committed(at)
 
     async def _kill_member(self, _nursery: trio.Nursery) -> None:

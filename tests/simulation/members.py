@@ -117,7 +117,8 @@ class Member:
     def _compile(self, snapshot: Snapshot, source: str) -> Callable[[], None]:
         def swap() -> None:
             try:
-                self._truth.check(self.name, self.service, max(self.enforced, self._floor), snapshot)
+                before = max(self.enforced, self._floor)
+                self._truth.check(self.name, self.status.sidecar_id, self.service, before, snapshot)
             except Broken as broken:
                 self.broken.append(broken)
             self.enforced = snapshot.version

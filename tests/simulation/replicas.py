@@ -36,7 +36,7 @@ class InPlace(Threads):
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """``work(*args)``, at a time of its own."""
         await self._replica.a_moment()
-        if self._replica.store_away:
+        if self._replica.store_fails_now():
             raise StoreAway
         return work(*args)
 
@@ -57,7 +57,7 @@ class Replica:
         self.address, self._store, self._network, self._trace, self._rng = address, store, network, trace, rng
         self._newest, self._nursery = newest, nursery
         self.drift_s = 0.0
-        self.store_away = False
+        self.store_away, self.store_fails = False, 0.02
         self.others: list[Replica] = []
         self.mesh: Mesh | None = None
         self.server: PushServer | None = None
@@ -67,6 +67,10 @@ class Replica:
     def now(self) -> float:
         """By its own clock."""
         return BASE + trio.current_time() + self.drift_s
+
+    def store_fails_now(self) -> bool:
+        """It is away, or this once does not answer."""
+        return self.store_away or self._rng.random() < self.store_fails
 
     async def a_moment(self) -> None:
         """What a thread and a query take."""

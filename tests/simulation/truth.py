@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from control.lines import is_chosen
 from control.mesh import Mesh
 from sidecar.contract.snapshot import Snapshot
 
@@ -14,11 +15,18 @@ class Broken(AssertionError):  # noqa: N818  # a promise is
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """``marker`` is a scope in each service's policy, ``revoked`` what does not count, ``kids`` the keys that do."""
+    """``marker`` is a scope in each service's policy, ``revoked`` what does not count, ``kids`` the keys that do. While
+    a canary runs, ``tried`` is the scope in the policy of the sidecars below its ``share``."""
 
-    marker: str
-    revoked: frozenset[str]
-    kids: frozenset[str]
+    marker: str = ""
+    revoked: frozenset[str] = frozenset()
+    kids: frozenset[str] = frozenset()
+    tried: str = ""
+    share: int = 0
+
+    def marker_for(self, sidecar_id: str) -> str:
+        """The scope in what that sidecar is to enforce."""
+        return self.tried if self.tried and is_chosen(sidecar_id, self.share) else self.marker
 
 
 def policy(marker: str) -> str:
@@ -44,19 +52,28 @@ class Truth:
         """Was one ever pushed?"""
         return any(held.marker for held in self.by_version.values())
 
-    def committed(self, mesh: Mesh, *, marker: str | None = None, revoked: str | None = None) -> None:
+    @property
+    def last(self) -> Held:
+        """What the newest holds."""
+        return self.by_version.get(self.newest, Held())
+
+    def committed(
+        self, mesh: Mesh, *, marker: str | None = None, tried: str | None = None, revoked: str | None = None
+    ) -> None:
         """To be called after each change, with what it was."""
         current = mesh.current()
         if current is None:
             return
-        last = self.by_version.get(self.newest, Held("", frozenset(), frozenset()))
+        last, canary = self.last, mesh.canaries.running()
         kids = frozenset(key["kid"] for key in mesh.jwks()["keys"])
         names = last.revoked if revoked is None else last.revoked | {revoked}
-        held = Held(last.marker if marker is None else marker, names, kids)
+        told = last.tried if tried is None else tried
+        on_trial = ("", 0) if canary is None else (told, canary.share)
+        held = Held(last.marker if marker is None else marker, names, kids, *on_trial)
         if current.version > self.newest:
             self.by_version[current.version] = held
 
-    def check(self, who: str, service: str, before: int, snapshot: Snapshot) -> None:
+    def check(self, who: str, sidecar_id: str, service: str, before: int, snapshot: Snapshot) -> None:
         """May ``who`` of ``service``, which enforced version ``before``, enforce ``snapshot``? Broken if not."""
         version, held = snapshot.version, self.by_version.get(snapshot.version)
         if snapshot.service != service:
@@ -65,8 +82,9 @@ class Truth:
             raise Broken(f"{who} went back from version {before} to {version}")
         if held is None:
             raise Broken(f"{who} enforces version {version}, which was never committed")
-        scopes = {scope for route in snapshot.routes for scope in route.require.scopes}
+        scopes = "".join(sorted({scope for route in snapshot.routes for scope in route.require.scopes}))
         revoked = frozenset(one.value for one in snapshot.revocations)
         kids = frozenset(key["kid"] for issuer in snapshot.issuers for key in issuer.keys)
-        if Held("".join(scopes), revoked, kids) != held:
-            raise Broken(f"{who} enforces version {version} as {(scopes, revoked, kids)}, and it is {held}")
+        found, expected = (scopes, revoked, kids), (held.marker_for(sidecar_id), held.revoked, held.kids)
+        if found != expected:
+            raise Broken(f"{who} enforces version {version} as {found}, and it is {expected}")

@@ -71,6 +71,7 @@ class World:
         self.replicas: list[Replica] = []
         self.members: list[Member] = []
         self.taken_out: set[str] = set()
+        """By sidecar id: who lost its disk since is another, and joined rightly."""
         self._liars: list[Liar] = []
         self._tokens: dict[str, JoinToken] = {}
         self._nursery: trio.Nursery | None = None
@@ -97,10 +98,12 @@ class World:
         assert self._nursery is not None
         member.start(self._nursery)
 
-    def committed(self, at: Replica, *, marker: str | None = None, revoked: str | None = None) -> None:
+    def committed(
+        self, at: Replica, *, marker: str | None = None, tried: str | None = None, revoked: str | None = None
+    ) -> None:
         """Something was changed there."""
         assert at.mesh is not None
-        self.truth.committed(at.mesh, marker=marker, revoked=revoked)
+        self.truth.committed(at.mesh, marker=marker, tried=tried, revoked=revoked)
         self.trace.tell(at.address, "committed", self.truth.newest)
         at.tell_others()
 
@@ -153,7 +156,7 @@ class World:
         self.trace.tell("world", "calm")
         self.network.heal()
         for replica in self.replicas:
-            replica.store_away = False
+            replica.store_away, replica.store_fails = False, 0.0
             await replica.start()
         for member in self.members:
             self.start(member)
@@ -171,7 +174,9 @@ class World:
         return trio.current_time() - began
 
     def _amiss(self, member: Member) -> str:
-        if member.name in self.taken_out or not self.truth.has_policy:
+        if member.status.sidecar_id in self.taken_out:
+            return f"{member.name} was taken out and is connected" if member.status.state == "connected" else ""
+        if not self.truth.has_policy:
             return ""
         if (member.status.state, member.enforced) != ("connected", self.truth.newest):
             return f"{member.name} is {member.status.state} and enforces {member.enforced} of {self.truth.newest}"
