@@ -45,7 +45,7 @@ class CanaryGiven(PolicyGiven):
 
     model_config = shown_as({"source": _SMALL, "percent": 10, "note": "stricter"})
 
-    percent: Annotated[float, Field(ge=0.01, lt=100, allow_inf_nan=False, strict=False)]
+    percent: Annotated[float, Field(ge=0.01, lt=100, allow_inf_nan=False)]
     note: Reason = ""
     replace: bool = False
 

@@ -5,7 +5,6 @@ connection alive. It ends with the credential, with a reader that does not read,
 """
 
 import json
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -69,26 +68,22 @@ class Stream(Response):
 
             nursery.start_soon(until_it_goes)
             nursery.start_soon(until_it_may_not)
-            async for text in self._texts():
-                with trio.move_on_after(WRITE_TIMEOUT_S) as writing:
-                    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-                if writing.cancelled_caught:
-                    break
+            await self._tell(send)
             nursery.cancel_scope.cancel()
         with trio.move_on_after(WRITE_TIMEOUT_S):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _texts(self) -> AsyncIterator[str]:
-        yield ": here\n\n"
+    async def _tell(self, send: Send) -> None:
         try:
             with self._events.follow(self._after) as following:
-                while True:
+                text = ": here\n\n"
+                while await _sent(send, text):
                     event = await following.next(BEAT_EVERY_S)
-                    yield ": still here\n\n" if event is None else _text(self._events, event)
+                    text = ": still here\n\n" if event is None else _text(self._events, event)
         except TooSlow:
-            yield ": too slow\n\n"
+            await _sent(send, ": too slow\n\n")
         except TooMany:
-            yield "retry: 30000\n: too many\n\n"
+            await _sent(send, "retry: 30000\n: too many\n\n")
 
 
 @router.get(
@@ -106,6 +101,13 @@ def follow_events(
     if events.is_full:
         raise Refusal(429, "Too many follow the events. Try again later.", headers={"Retry-After": "30"})
     return Stream(events, last_event_id or since, mesh, operator)
+
+
+async def _sent(send: Send, text: str) -> bool:
+    """False if the reader did not take it in time."""
+    with trio.move_on_after(WRITE_TIMEOUT_S) as writing:
+        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+    return not writing.cancelled_caught
 
 
 def _text(events: Events, event: Event) -> str:

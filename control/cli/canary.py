@@ -153,7 +153,9 @@ def frozen_line(frozen: dict[str, Any]) -> str:
 
 def canary_line(found: dict[str, Any]) -> str:
     """The canary in a line."""
-    return f"canary of version {found['version']} on {len(found['sidecars'])} sidecars: {found['reason']}"
+    tried = len(found["sidecars"])
+    by = f"{tried} sidecar{'' if tried == 1 else 's'}"
+    return f"canary of version {found['version']}, tried by {by}: {found['reason']}"
 
 
 def _end(kind: str, sentence: str, reason: str, version: int | None, wait: bool, timeout: str, output: Output) -> None:

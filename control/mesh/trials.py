@@ -58,14 +58,13 @@ class Trials:
         expected_version: int | None = None,
     ) -> Begun:
         """Let ``share`` of 10,000 places try a policy. ``connected``: who is here, of whom at least one shall try it;
-        None: all that joined. Conflict if one runs (unless ``replace``), if there is nothing to compare with, or if it
-        would be nobody."""
+        None: all that joined. Stale as for ``Mesh.push``; Conflict if one runs (unless ``replace``), if there is
+        nothing to compare with, or if it would be nobody."""
         policy = load(source, files, env)
         self._check(policy)
 
         def choose(session: Session, last: Version | None) -> str | None:
-            if expected_version is not None and expected_version != (last.version if last else 0):
-                raise Conflict(f"version {expected_version} is not the newest one")
+            versions.insist(last, expected_version)
             _refuse(session, replace)
             if last is None or last.policy_id is None:
                 raise Conflict("there is no policy in force to compare with: push this one", "no_policy")
