@@ -18,6 +18,7 @@ from .state import StateDir
 
 CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 10.0
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # what OpenSSL makes of plain text
 
 
 def client_context(ca: bytes, identity: Identity | None, state: StateDir) -> ssl.SSLContext:
@@ -86,3 +87,14 @@ def split_address(address: str) -> str | tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise ContractError("bad_address", f"{address!r} is neither host:port nor unix:/path")
     return host, int(port)
+
+
+def said(error: BaseException) -> str:
+    """The innermost reason: trio wraps what TLS or the socket said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(said(inner) for inner in error.exceptions)
+    if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
+        return "what answers there does not speak TLS: is it control's push address, and not its HTTP one?"
+    return str(error) or type(error).__name__

@@ -22,7 +22,7 @@ from .backoff import GOOD_SESSION_S, Backoff
 from .conversation import TABLE, Action, Event, State
 from .dial import dial as dial_tls
 from .dial import resolve as resolve_by_dns
-from .dial import split_address
+from .dial import said, split_address
 from .enforced import Compile, Enforced
 from .journal import record
 from .membership import LinkSettings, Membership
@@ -33,7 +33,6 @@ from .status import LinkStatus
 from .threads import InThread, in_thread
 
 Dial = Callable[[str, ssl.SSLContext], Awaitable[trio.abc.Stream]]
-_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")  # what OpenSSL makes of plain text
 
 
 class Link:
@@ -131,7 +130,7 @@ class Link:
                 finally:
                     await trio.aclose_forcefully(stream)
         except (OSError, UnicodeError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            event, why = Event.TROUBLE, _said(error)
+            event, why = Event.TROUBLE, said(error)
         except trio.TooSlowError:
             event, why = Event.SILENCE, "no answer in time"
         except ContractError as error:
@@ -176,9 +175,9 @@ class Link:
         self._older.pop(address, None)
         self._addresses.put_last(address, trio.current_time())
         self._membership.refused(refusal)
-        said = f"{refusal.code}: {refusal.message}"
-        self._tell(state="refused", error=said)
-        record(logging.ERROR, "refused", address=address, why=said)
+        why = f"{refusal.code}: {refusal.message}"
+        self._tell(state="refused", error=why)
+        record(logging.ERROR, "refused", address=address, why=why)
         return Action.WAIT
 
     async def _welcomed(self, welcome: Welcome) -> bytes:
@@ -205,14 +204,3 @@ class Link:
     def _tell(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)
         self._on_status(self.status)
-
-
-def _said(error: BaseException) -> str:
-    """The innermost reason: trio wraps what TLS or the socket said."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    if isinstance(error, BaseExceptionGroup):
-        return "; ".join(_said(inner) for inner in error.exceptions)
-    if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
-        return "what answers there does not speak TLS: is it control's push address, and not its HTTP one?"
-    return str(error) or type(error).__name__

@@ -20,6 +20,7 @@ from sidecar.contract.messages import (
     Push,
     Refresh,
     Refuse,
+    Report,
     ToControl,
     ToSidecar,
     Welcome,
@@ -37,6 +38,7 @@ TO_CONTROL: list[ToControl] = [
     Hello("orders", "host-1", "sidegate/0.1.0", (), Join("j1", b"s" * 32), b"csr", InUse(3, b"d" * 32), "abcd"),
     Ack(0, 1, b"d" * 32),
     Refresh("auth0"),
+    Report(43, 1000, 12, 3, 10),
     Nack(5, 2, 1, "bad_signature: no"),
     Ping(0),
 ]

@@ -25,6 +25,7 @@ from sidecar.contract.messages import (
     Push,
     Refresh,
     Refuse,
+    Report,
     Welcome,
     decode_to_control,
     decode_to_sidecar,
@@ -42,6 +43,14 @@ blobs = st.binary(max_size=64)
 sealed = st.builds(Sealed, blobs, blobs, words)
 protocols = st.integers(1, 2**16)
 
+counts = st.integers(0, 2**50)
+reports = st.builds(
+    lambda version, passed, denied, failed, seconds: Report(
+        version, 1 + passed + denied + failed, denied, failed, 1 + seconds
+    ),
+    *(versions, counts, counts, counts, counts),
+)
+
 to_control = st.one_of(
     st.builds(
         Hello,
@@ -57,6 +66,7 @@ to_control = st.one_of(
     ),
     st.builds(Ack, numbers, versions, blobs),
     st.builds(Refresh, words),
+    reports,
     st.builds(Nack, numbers, versions, numbers, st.text(min_size=1, max_size=MAX_REASON)),
     st.builds(Ping, numbers),
 )
