@@ -3,10 +3,10 @@ sidecars count for all.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from control.store.tables import CanaryTrafficRow
@@ -30,20 +30,26 @@ class Counted:
 
 def add(session: Session, since: int, counted: Iterable[Counted]) -> None:
     """More of them."""
-    rows = session.scalars(select(CanaryTrafficRow).where(CanaryTrafficRow.since == since))
-    known = {(row.sidecar_id, row.line): row for row in rows}
+    rows = session.execute(select(CanaryTrafficRow.sidecar_id, CanaryTrafficRow.line).where(_of(since)))
+    known = {(sidecar_id, line) for sidecar_id, line in rows}
     for one in counted:
-        row = known.get((one.sidecar_id, one.line))
-        if row is None:
-            row = CanaryTrafficRow(since=since, sidecar_id=one.sidecar_id, line=one.line, service=one.service)
-            row.requests = row.denied = row.failed = row.seconds = 0
-            session.add(row)
-            known[one.sidecar_id, one.line] = row
-        row.requests += one.requests
-        row.denied += one.denied
-        row.failed += one.failed
-        row.seconds += one.seconds
-    session.flush()
+        mine = _of(since), CanaryTrafficRow.sidecar_id == one.sidecar_id, CanaryTrafficRow.line == one.line
+        if (one.sidecar_id, one.line) in known:
+            # Added where it lies: of one identity there may be processes on two controls.
+            more = {
+                "requests": CanaryTrafficRow.requests + one.requests,
+                "denied": CanaryTrafficRow.denied + one.denied,
+                "failed": CanaryTrafficRow.failed + one.failed,
+                "seconds": CanaryTrafficRow.seconds + one.seconds,
+            }
+            session.execute(update(CanaryTrafficRow).where(*mine).values(more))
+        else:
+            known.add((one.sidecar_id, one.line))
+            session.execute(insert(CanaryTrafficRow).values(since=since, **asdict(one)))
+
+
+def _of(since: int) -> ColumnElement[bool]:
+    return CanaryTrafficRow.since == since
 
 
 def of(session: Session, since: int) -> list[Counted]:

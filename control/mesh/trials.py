@@ -126,7 +126,7 @@ class Trials:
 
     def count(self, since: int, counted: Iterable[Counted]) -> None:
         """What sidecars reported meanwhile. Of a canary that has ended nothing is kept."""
-        with self._ledger.database.write() as session:
+        with self._ledger.database.note() as session:
             found = canaries.running(session)
             if found is not None and found.since == since:
                 traffic.add(session, since, counted)
