@@ -212,6 +212,7 @@ async def test_metrics(desk: Desk) -> None:
     assert samples["sidegate_snapshot_version",] == 7
     assert samples["sidegate_snapshot_age_seconds",] == 60
     assert samples["sidegate_control_connected",] == 1
+    assert samples["sidegate_control_address", "10.0.0.3:7001"] == 1
     assert samples["sidegate_received_bytes_total",] == 10
     assert samples["sidegate_log_lines_dropped",] == 2
 
