@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from control.issuers.fetch import FetchError, Place, _shown, _url
+from control.issuers.fetch import FetchError, Place, _url, shown_url
 from control.issuers.held import merge, thumbprint
 from control.issuers.keys import MAX_KEYS
 from control.issuers.provider import usable_keys
@@ -59,7 +59,7 @@ def test_any_url(text: str) -> None:
     try:
         url = _url(Place(text), text)
     except FetchError:
-        assert "secret" not in _shown(f"https://user:secret@host/?secret={text}")
+        assert "secret" not in shown_url(f"https://user:secret@host/?secret={text}")
     else:
         assert url.scheme == "https" or url.host in ("localhost", "::1") or url.host.startswith("127.")
 
