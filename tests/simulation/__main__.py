@@ -1,4 +1,4 @@
-"""``python -m tests.simulation --seeds 100``: a failing seed is told, and at the end how many; 1 if a promise was broken."""
+"""``python -m tests.simulation --seeds 100``: failing seeds are told, and at the end how many; 1 if there was one."""
 
 import argparse
 import os
