@@ -23,7 +23,7 @@ class Conflict(ControlError):  # noqa: N818 - a noun of HTTP
     code = "conflict"
 
 
-class Stale(Conflict):  # noqa: N818 - reads as the sentence it is
+class Stale(Conflict):
     """The caller wanted it changed only as they had seen it, and it is so no more."""
 
     code = "precondition_failed"

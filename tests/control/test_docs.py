@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 import typer.main
 
-from control.api import api_keys, audit, canary, events, fleet, identity, issuer, issuers, keys, operators, policy, versions
+from control.api import (
+    api_keys,
+    audit,
+    canary,
+    events,
+    fleet,
+    identity,
+    issuer,
+    issuers,
+    keys,
+    operators,
+    policy,
+    versions,
+)
 from control.cli.main import app
 from control.settings import SETTINGS
 
