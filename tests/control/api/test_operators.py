@@ -22,6 +22,8 @@ ENDPOINTS = sorted(
     if isinstance(route, APIRoute) and route.path.startswith("/v1")
     for method in route.methods
 )
+UNASKED = {("POST", "/v1/keys/rotate"), ("GET", "/v1/events")}
+"""Where it is allowed the one would be done, and the answer of the other has no end."""
 As = Callable[..., httpx.AsyncClient]
 
 
@@ -42,8 +44,8 @@ async def test_each_endpoint_asks_for_its_role(as_one: As, mine: Role) -> None:
     """Below it the answer is 403 and nothing happens; from it on it is anything else."""
     client = as_one(mine)
     for method, path, role, _ in ENDPOINTS:
-        if (method, path) == ("POST", "/v1/keys/rotate") and suffices(mine, Role(role)):
-            continue  # it would be done
+        if (method, path) in UNASKED and suffices(mine, Role(role)):
+            continue
         answer = await client.request(method, path.replace("{version}", "1").replace("{key}", "x"))
         assert (answer.status_code == 403) is not suffices(mine, Role(role)), (method, path)
 
@@ -53,6 +55,8 @@ async def test_scopes_narrow_a_credential(as_one: As, scope: str) -> None:
     """Role operator, and yet what its scope names alone."""
     client = as_one("operator", [scope])
     for method, path, _, needed in ENDPOINTS:
+        if (method, path) == ("GET", "/v1/events") and covers([scope], needed):
+            continue
         answer = await client.request(method, path.replace("{version}", "1").replace("{key}", "x"))
         assert (answer.status_code != 403) is (needed == access.ANY or covers([scope], needed)), (method, path)
 
