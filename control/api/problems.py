@@ -28,6 +28,8 @@ RETRY_AFTER_S = 2
 UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """The database is away, full or locked; nothing was changed."""
 
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Of RFC 9110, where Python's own are older."""
 _log = logging.getLogger("control")
 
 _STATUS_OF = ((NotFound, 404), (Stale, 412), (Conflict, 409), (Invalid, 422), (Denied, 403))
@@ -102,7 +104,7 @@ def _document(status: int, detail: str, request_id: str, **members: Any) -> dict
     code = members.pop("code", _CODES.get(status, "refused"))
     return {
         "type": f"urn:sidegate:problem:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": _PHRASES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,

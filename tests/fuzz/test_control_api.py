@@ -23,7 +23,11 @@ from control.settings import SETTINGS, SettingsError, load
 OPERATOR = "operator-credential-of-the-tests-0001"
 POLICY = "trust_domain: shop.test\nissuers: {own: {builtin: true}}\nservices: {orders: {routes: [{path: /**}]}}\n"
 ROUTES = sorted(
-    (method, route.path) for room in (*ROOMS, dashboard) for route in room.router.routes for method in route.methods
+    (method, route.path)
+    for room in (*ROOMS, dashboard)
+    for route in room.router.routes
+    for method in route.methods
+    if route.path != "/v1/events"  # its answer has no end
 )
 SOUND: dict[str, dict[str, Any]] = {
     "/v1/policy": {"source": POLICY, "files": {}, "env": {}, "note": ""},
