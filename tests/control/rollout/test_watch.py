@@ -125,8 +125,8 @@ async def scene(data: Path, sidecars: int = 4) -> AsyncIterator[Scene]:
         await made.start()
         await made.join(sidecars)
         yield made
-        made.mesh.close()
         nursery.cancel_scope.cancel()
+    made.mesh.close()
 
 
 async def test_a_good_one_is_promoted(tmp_path: Path, autojump_clock: MockClock) -> None:
