@@ -1,6 +1,6 @@
 """The ``control`` command: ``serve``, and clients of the admin API.
 
-``main``      the entry point; the one place where a failure becomes an exit code
+``verbs``     the entry point; the one place where a failure becomes an exit code
 ``failure``   why a command did not do what was asked, in a sentence, with its exit code
 ``client``    the admin API over HTTP
 ``output``    for people and, with ``-o json``, for programs
@@ -29,7 +29,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script: the exit code."""
     try:
-        from .main import main as run
+        from .verbs import main as run
     except ModuleNotFoundError as error:
         print(
             f"control: {error.name} is not installed. Install it whole: pip install 'sidegate[control]'",

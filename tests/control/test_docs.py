@@ -22,7 +22,7 @@ from control.api import (
     policy,
     versions,
 )
-from control.cli.main import app
+from control.cli.verbs import app
 from control.settings import SETTINGS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "control.md").read_text()

@@ -139,7 +139,7 @@ def test_secrets_have_no_flag() -> None:
     """What is marked secret is no option of ``control serve`` that anyone is shown."""
     from typer.main import get_command
 
-    from control.cli.main import app
+    from control.cli.verbs import app
 
     options = {param.name: param for param in get_command(app).commands["serve"].params}  # type: ignore[attr-defined]
     for setting in SETTINGS:
