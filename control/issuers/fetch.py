@@ -76,7 +76,7 @@ class Fetcher:
             answer = await self._once(url, place, etag)
             if isinstance(answer, Document):
                 return answer
-            target = _url(place, urljoin(str(url), answer))
+            target = _url(place, answer, str(url))
             if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
                 raise FetchError(f"{shown_url(place.url)}: redirects to {target.host}, and is followed nowhere else")
             url = target
@@ -153,12 +153,13 @@ async def _read(response: httpx.Response, url: str) -> Document | str:
     return Document(bytes(body), kept, fresh_s)
 
 
-def _url(place: Place, text: str) -> httpx.URL:
+def _url(place: Place, text: str, base: str = "") -> httpx.URL:
     """The URL, if control may go there at all: TLS, but for this machine or where the policy says otherwise."""
     try:
+        text = urljoin(base, text)
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
-        raise FetchError("is not a URL") from None
+        raise FetchError(f"{shown_url(base or text)}: {'redirects to what ' if base else ''}is not a URL") from None
     if url.scheme not in ("https", "http") or not url.host or url.userinfo or len(text) > 2048:
         raise FetchError(f"{shown_url(text)}: is not an https:// URL without a user name")
     if url.scheme == "http" and not place.allow_http and not (place.named_by_policy and is_loopback_name(url.host)):

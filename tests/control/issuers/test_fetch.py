@@ -99,6 +99,15 @@ async def test_a_redirect_within_the_provider_is_followed(provider: Provider) ->
     assert (await learned(provider)).keys is not None
 
 
+@pytest.mark.parametrize("location", ["http://[", "//[::1", "https://a:b:c/", "https://\x7f/", "//evil@[", "https://"])
+async def test_a_redirect_to_what_is_no_url(provider: Provider, location: str) -> None:
+    """Is the provider's fault, said as such and asked again later, and none of control's."""
+    provider.answers[DISCOVERY] = (302, {"Location": location}, b"")
+    with pytest.raises(FetchError) as refused:
+        await learned(provider)
+    assert "evil" not in str(refused.value)
+
+
 async def test_a_provider_cannot_send_control_to_a_private_address(provider: Provider) -> None:
     """A ``jwks_uri`` on another host than the issuer's must be public and https."""
     for url in ("http://localhost:1/keys", "https://169.254.169.254/latest", "https://[::1]/keys", "https://vault/v1"):
@@ -193,6 +202,14 @@ def test_one_bad_key_keeps_no_good_one_out(provider: Provider) -> None:
         ("::ffff:10.1.2.3", "login.example.com", True, False),
         ("64:ff9b::7f00:1", "login.example.com", True, False),
         ("2002:7f00:1::", "login.example.com", True, False),
+        ("::127.0.0.1", "login.example.com", True, False),
+        ("::169.254.169.254", "keycloak", True, False),
+        ("::ffff:0:10.1.2.3", "login.example.com", True, False),
+        ("64:ff9b:1::7f00:1", "login.example.com", True, False),
+        ("fec0::1", "login.example.com", True, False),
+        ("fec0::1", "keycloak", True, True),
+        ("::1", "localhost", True, True),
+        ("2a00:1450:4001::1", "login.example.com", True, True),
         ("fe80::1%eth0", "keycloak", True, False),
         ("169.254.169.254", "metadata.internal", True, False),
         ("0.0.0.0", "keycloak", True, False),  # noqa: S104 - an address to be refused
