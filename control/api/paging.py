@@ -81,7 +81,7 @@ def _decoded(cursor: str) -> tuple[Any, ...]:
         value = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         raise _bad_cursor() from None
-    if not isinstance(value, list) or not all(isinstance(part, str | int) for part in value):
+    if not isinstance(value, list) or not all(type(part) in (str, int) for part in value):
         raise _bad_cursor()
     return tuple(value)
 

@@ -82,7 +82,8 @@ class JoinTokens:
 
 def opened(session: Session, join: Join, service: str, now: float) -> JoinTokenRow:
     """The token that ``join`` proves to hold, used up or not; Denied ``bad_join_token``."""
-    row = session.get(JoinTokenRow, join.token_id[:64])
+    # A stranger wrote it, and PostgreSQL has no U+0000.
+    row = session.get(JoinTokenRow, join.token_id[:64] if join.token_id.isalnum() else "")
     if not matches(join.secret, row.secret_hash if row else _NOBODY) or row is None:
         raise Denied("that join token is not known here", "bad_join_token")
     # Who is here knows the secret, and is owed the reason.
