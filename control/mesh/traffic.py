@@ -11,8 +11,12 @@ from sqlalchemy.orm import Session
 
 from control.store.tables import CanaryTrafficRow
 
+MOST = 2**53
+"""Where counting ends. They are a sidecar's word, and a sum that the database cannot hold would end every canary's
+judgement."""
 Line = Literal["candidate", "stable", "before"]
 """What decided: the policy on trial, the other one, or whatever was in force before the trial began."""
+_COUNTS = ("requests", "denied", "failed", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,13 @@ def add(session: Session, since: int, counted: Iterable[Counted]) -> None:
         mine = _of(since), CanaryTrafficRow.sidecar_id == one.sidecar_id, CanaryTrafficRow.line == one.line
         if (one.sidecar_id, one.line) in known:
             # Added where it lies: of one identity there may be processes on two controls.
-            more = {
-                "requests": CanaryTrafficRow.requests + one.requests,
-                "denied": CanaryTrafficRow.denied + one.denied,
-                "failed": CanaryTrafficRow.failed + one.failed,
-                "seconds": CanaryTrafficRow.seconds + one.seconds,
-            }
-            session.execute(update(CanaryTrafficRow).where(*mine).values(more))
+            more = {name: getattr(CanaryTrafficRow, name) + min(getattr(one, name), MOST) for name in _COUNTS}
+            has_room = CanaryTrafficRow.requests < MOST, CanaryTrafficRow.seconds < MOST
+            session.execute(update(CanaryTrafficRow).where(*mine, *has_room).values(more))
         else:
             known.add((one.sidecar_id, one.line))
-            session.execute(insert(CanaryTrafficRow).values(since=since, **asdict(one)))
+            first = asdict(one) | {name: min(getattr(one, name), MOST) for name in _COUNTS}
+            session.execute(insert(CanaryTrafficRow).values(since=since, **first))
 
 
 def _of(since: int) -> ColumnElement[bool]:

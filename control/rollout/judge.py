@@ -6,7 +6,8 @@ told apart by Newcombe's interval for the difference of proportions (of Wilson's
 requests and for rates of 0 and 1). Worse is: even the low end of that interval, at 99.9%, is beyond the margin. It is
 looked at again and again while counts grow, which is why the level is high and why there is a margin at all.
 
-Counts are the sidecars' word, so none counts for more than four times as much as the median of its kind.
+Counts are the sidecars' word, so none counts for more than four times as much as the median of its kind; of two, than
+four times as much as the other, because one of two moves the median as far as it likes.
 """
 
 import math
@@ -174,7 +175,8 @@ def _in_doubt(one: Comparison, terms: Terms) -> Iterator[str]:
 
 
 def _sum(service: str, line: str, tallies: Sequence[Tally], terms: Terms) -> Tally:
-    most = max(terms.min_requests, TIPS_BY * median([one.requests for one in tallies] or [0]))
+    requests = [one.requests for one in tallies] or [0]
+    most = max(terms.min_requests, TIPS_BY * (min(requests) if len(requests) == 2 else median(requests)))
     weights = [min(1.0, most / one.requests) if one.requests else 0.0 for one in tallies]
     weighed = list(zip(weights, tallies, strict=True))
     return Tally(

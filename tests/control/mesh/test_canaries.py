@@ -236,3 +236,15 @@ def test_a_freeze_refuses_what_changes_the_policy(rig: Rig) -> None:
     actions = [(entry.actor, entry.action) for entry in rig.mesh.audit()]
     assert ("ann", "freeze") in actions
     assert ("bob", "unfreeze") in actions
+
+
+def test_no_count_is_too_large_for_the_store(rig: Rig) -> None:
+    """A sidecar that reports 2**53 requests again and again counts for itself, and keeps nobody from being judged."""
+    since, honest = begin(rig), Counted("b", "orders", "candidate", 10, 1, 2, 30)
+    for _ in range(20):
+        rig.mesh.canaries.count(since, [Counted("a", "orders", "candidate", 2**62, 2**62, 0, 2**62)])
+        rig.mesh.canaries.count(since, [Counted("d", "orders", "candidate", 1, 0, 0, 2**62)])
+    rig.mesh.canaries.count(since, [honest])
+    found = {one.sidecar_id: one for one in rig.mesh.canaries.counted(since)}
+    assert found["b"] == honest
+    assert all(one.requests <= 2**54 and one.seconds <= 2**54 for one in found.values())

@@ -175,3 +175,11 @@ def test_how_often_he_is_wrong_and_how_fast_he_is_right() -> None:
         action, requests = _trial(chance, 0.1, 0.45)
         assert action == "abort"
         assert requests <= 200
+
+
+@pytest.mark.parametrize("lie", [(2.0**53, 0, 0), (2.0**60, 2.0**60, 0), (1.0, 0, 0)])
+def test_one_of_two_cannot_outvote_the_other(lie: tuple[float, float, float]) -> None:
+    """However much it claims to have had, and however well it went: what the other saw is still seen."""
+    said = [Tally("orders", "candidate", 1000, 0, 500), Tally("orders", "candidate", *lie)]
+    others = [Tally("orders", "stable", 5000, 0, 0), Tally("orders", "stable", 4000, 0, 0)]
+    assert judge(facts(tallies=[*said, *others]), TERMS).action == "abort"
