@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format openapi bench bench-push simulate soak fuzz schemathesis peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-cost bench-push simulate soak fuzz schemathesis peers lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -70,6 +70,9 @@ format: $(STAMP)  ## let ruff put things right
 
 bench: $(STAMP)  ## what it costs on this machine
 	@$(BIN)/python bench/run.py $(ARGS)
+
+bench-cost: $(STAMP)  ## CPU time of a request, by kind; ARGS="hot realistic", ARGS="--sidecar=--workers --sidecar=2"
+	@$(BIN)/python bench/cost.py $(ARGS)
 
 audit: $(STAMP)  ## known vulnerabilities in what control and the sidecar are locked to
 	@$(BIN)/python requirements/audit.py requirements/control.txt

@@ -28,6 +28,7 @@ from .certificate import Certificate
 from .descriptors import fitted, take_all
 from .door import Door, DoorError, open_sockets, url
 from .enrolment import StartError, first_snapshot
+from .http1.express import SWITCH
 from .life import Life
 from .network import wait_until_isolated
 from .observe.accesslog import AccessLog, Sink
@@ -124,6 +125,7 @@ async def leave_when_isolated() -> None:
 
 async def run_sidecar(settings: Settings, life: Life, place: Place, started: Callable[[], None]) -> bool:
     """One data plane from start to drained; True if every exchange could finish."""
+    SWITCH.open = settings.http1 == "express"
     gate, status = Gate(), Status(settings.service, since=time.time())
     metrics, access_log, tally = Metrics(status, time.time), AccessLog(place.sink), Tally(time.monotonic)
     certificate = await _certificate(settings)

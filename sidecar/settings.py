@@ -14,6 +14,7 @@ from typing import Any
 from .contract.join import JoinToken, parse_join_token
 from .contract.strict import ContractError
 from .flags import meant
+from .http1.express import Lane
 from .http1.limits import Limits, Timeouts
 from .proxy.origin import Network, Style
 from .spelling import SettingsError
@@ -42,6 +43,7 @@ class Settings:
     workers: int = 1
     trusted_proxies: tuple[Network, ...] = ()
     forwarded: Style = "x-forwarded"
+    http1: Lane = "express"
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     said: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)

@@ -117,6 +117,13 @@ def style(text: str) -> str:
     return text
 
 
+def lane(text: str) -> str:
+    """Who reads plain heads."""
+    if text not in ("express", "h11"):
+        raise SettingsError("is none of express, h11")
+    return text
+
+
 def path(text: str) -> Path:
     """The name of a file."""
     if not text or "\0" in text:

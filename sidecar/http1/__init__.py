@@ -1,10 +1,11 @@
-"""HTTP/1.1 over trio streams, and nothing about policy. The only room that knows h11.
+"""HTTP/1.1 over trio streams, and nothing about policy. The only room that knows h11 and httptools.
 
 ``limits``      every bound and every wait, by name
 ``errors``      what can go wrong with a peer, as three exceptions
 ``fields``      the raw scan: lines and header fields as RFC 9112 has them and nothing looser
+``express``     the fields of plain heads, read fast
 ``framing``     how long a message is, decided once and strictly
-``request``     a request head: scanned, judged by h11, reduced to origin-form
+``request``     a request head: scanned and judged by h11, or plain; reduced to origin-form
 ``response``    a response head: scanned and judged as strictly
 ``body``        a body's bytes, taken from a buffer as its framing says
 ``chunked``     the chunked coding, decoded and encoded

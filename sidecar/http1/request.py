@@ -1,4 +1,5 @@
-"""A request head: scanned, judged by h11, and reduced to origin-form. What it asks for is nobody's business here.
+"""A request head: scanned and judged by h11, or plain and read by the express lane, and reduced to origin-form. What it
+asks for is nobody's business here.
 
 ``parse_request`` is given the bytes of one head, CRLFCRLF included, and either returns the one reading that every
 recipient would have of it, or raises RequestError.
@@ -12,6 +13,7 @@ import h11
 from sidecar.contract.reasons import Reason
 
 from .errors import RequestError
+from .express import request_fields
 from .fields import TOKEN, Headers, MalformedError, TooLargeError, parse_fields, stray, tokens, values
 from .framing import AmbiguousFramingError, Framing, request_framing
 from .limits import Limits
@@ -44,12 +46,20 @@ class RequestHead:
 
 def parse_request(raw: bytes, limits: Limits) -> RequestHead:
     """The request in ``raw``; RequestError if it is not exactly one."""
-    first, *lines = raw[:-4].split(b"\r\n")
-    method, target, version = parse_request_line(first)
+    method, target, version = parse_request_line(raw[: raw.find(b"\r\n")])
+    if version == b"1.1" and (plain := request_fields(raw, limits.header_count)) is not None:
+        headers, length = plain
+        target, host = _origin_form(method, target, _host(headers, version))
+        return RequestHead(method, target, version, headers, host, length, False, True)
+    return _judged(raw, method, target, version, limits)
+
+
+def _judged(raw: bytes, method: bytes, target: bytes, version: bytes, limits: Limits) -> RequestHead:
+    """The strict lane."""
     if stray(raw):
         raise _malformed("a NUL, or a CR or LF alone")
     try:
-        headers = parse_fields(lines, limits.header_count)
+        headers = parse_fields(raw[:-4].split(b"\r\n")[1:], limits.header_count)
         framing = request_framing(headers, version)
     except MalformedError as error:
         raise _malformed(str(error)) from error

@@ -11,6 +11,7 @@ import h11
 from sidecar.contract.reasons import Reason
 
 from .errors import UpstreamError
+from .express import response_fields
 from .fields import Headers, MalformedError, TooLargeError, parse_fields, stray, tokens
 from .framing import AmbiguousFramingError, Framing, response_framing
 from .limits import Limits
@@ -42,19 +43,20 @@ class ResponseHead:
 
 def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
     """The response in ``raw`` (CRLFCRLF included); UpstreamError if it is not exactly one."""
-    if stray(raw):
-        raise _broke("a NUL, or a CR or LF alone")
-    first, *lines = raw[:-4].split(b"\r\n")
-    match = _STATUS_LINE.fullmatch(first)
+    match = _STATUS_LINE.fullmatch(raw, 0, raw.find(b"\r\n"))
     if not match:
+        if stray(raw):
+            raise _broke("a NUL, or a CR or LF alone")
         raise _broke("no status line of HTTP/1.1 or HTTP/1.0")
     version, status = b"1." + match.group(1), int(match.group(2))
+    plain = response_fields(raw, limits.header_count) if status >= 200 else None
     try:
-        headers = parse_fields(lines, limits.header_count)
+        headers = _scanned(raw, limits) if plain is None else plain
         framing = response_framing(headers, version, status, method)
     except (MalformedError, TooLargeError, AmbiguousFramingError) as error:
         raise _broke(str(error)) from error
-    _let_h11_judge(raw)
+    if plain is None:
+        _let_h11_judge(raw)
     return ResponseHead(
         status=status,
         phrase=match.group(3) or b"",
@@ -63,6 +65,12 @@ def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
         framing=framing,
         keep_alive=version == b"1.1" and status != 101 and b"close" not in tokens(headers, b"connection"),
     )
+
+
+def _scanned(raw: bytes, limits: Limits) -> Headers:
+    if stray(raw):
+        raise _broke("a NUL, or a CR or LF alone")
+    return parse_fields(raw[:-4].split(b"\r\n")[1:], limits.header_count)
 
 
 def _let_h11_judge(raw: bytes) -> None:
