@@ -78,12 +78,12 @@ def _check_form(hello: Hello) -> None:
     if not OLDEST_PROTOCOL <= hello.protocol <= PROTOCOL:
         spoken = f"{OLDEST_PROTOCOL} to {PROTOCOL}"
         raise Denied(f"this control speaks protocols {spoken}, not {hello.protocol}", "protocol")
-    for name in ("service", "instance", "agent"):
-        value: str = getattr(hello, name)
-        if len(value) > MAX_NAME_CHARS or not value.isascii() or not value.isprintable():
-            raise Denied(f"{name} is not {MAX_NAME_CHARS} printable ASCII characters or fewer", "malformed")
     if len(hello.capabilities) > MAX_CAPABILITIES:
         raise Denied(f"more than {MAX_CAPABILITIES} capabilities", "malformed")
+    names = [(name, getattr(hello, name)) for name in ("service", "instance", "agent")]
+    for name, value in (*names, *(("a capability", one) for one in hello.capabilities)):
+        if len(value) > MAX_NAME_CHARS or not value.isascii() or not value.isprintable():
+            raise Denied(f"{name} is not {MAX_NAME_CHARS} printable ASCII characters or fewer", "malformed")
 
 
 def _not_after(certificate: bytes) -> float:

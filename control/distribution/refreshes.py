@@ -42,17 +42,20 @@ class Refreshes:
         session.asked += 1
         if session.asked > MAX_PER_SESSION:
             raise ContractError("flood", f"{session.asked} refreshes within {EVERY_S:g} s")
-        if now >= self._not_before.get(issuer, -math.inf) and self._has_room(now):
-            self._not_before[issuer] = now + EVERY_S
+        if now >= self._not_before.get(issuer, -math.inf):
+            self._remember(issuer, now + EVERY_S)
             try:
                 self._send.send_nowait((issuer, session.service))
             except trio.WouldBlock:
                 record(logging.WARNING, "refresh_dropped", issuer=issuer, service=session.service)
 
-    def _has_room(self, now: float) -> bool:
+    def _remember(self, issuer: str, until: float) -> None:
+        """The oldest is forgotten for it: a sidecar that makes up names shall not keep a true one out, and whoever
+        fetches has a pace of his own."""
+        self._not_before.pop(issuer, None)
         if len(self._not_before) >= MAX_ISSUERS:
-            self._not_before = {name: until for name, until in self._not_before.items() if until > now}
-        return len(self._not_before) < MAX_ISSUERS
+            del self._not_before[next(iter(self._not_before))]
+        self._not_before[issuer] = until
 
     async def run(self) -> None:
         """For ever."""

@@ -66,6 +66,8 @@ class Enrolment:
         """Take in a sidecar; Denied ``bad_join_token`` or ``bad_csr``, and then the join is not counted. One that asks
         again with the same key never heard our answer: it is the sidecar that it was to become, and counts once."""
         now = self._clock()
+        with self._database.read() as session:
+            opened(session, join, service, now)  # strangers come no further, and take nobody the turn to write
         with self._database.write() as session:
             token = opened(session, join, service, now)
             joined_by = f"{token.id}:{_key_of(csr)}"

@@ -72,3 +72,9 @@ async def test_who_is_behind_a_proxy_is_not_believed(open_http: httpx.AsyncClien
         }
         said.add((await open_http.get("/v1/whoami", headers=headers)).status_code)
     assert said == {401, 429}
+
+
+def test_strangers_do_not_take_the_turn_to_write(mesh: Mesh) -> None:
+    """While somebody writes, a wrong join token is refused at once: guessing holds up no push."""
+    with mesh._database.write(), pytest.raises(Denied, match="not known here"):
+        mesh.enrol(Join("0123456789abcdef", b"x" * 32), "orders", "one", b"", "192.0.2.1:1")

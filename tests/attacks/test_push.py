@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from control.distribution import Limits
-from sidecar.contract.messages import Ack, Nack, Ping, Refuse, frame
+from sidecar.contract.messages import Ack, Nack, Ping, Refresh, Refuse, frame
 from tests.control.distribution.memory_core import MemoryCore
 from tests.control.distribution.talking import HELLO, LIMITS, Peer, Stage, joining, stage
 from tests.link.playing import NOW, Control, Sidecar
@@ -248,3 +248,28 @@ async def test_a_mad_control_does_not_bring_the_sidecar_down(
 async def _ended(control: Control) -> bool:
     with trio.fail_after(5):
         return await control.hear() is None
+
+
+async def test_issuers_that_are_made_up_keep_no_true_one_out() -> None:
+    """One sidecar that asks for as many as it may: another's request still comes through, and is counted once."""
+    async with undisturbed() as st:
+        liar, honest = st.connect(), st.connect()
+        await liar.enter(joining(replace(HELLO, instance="liar")))
+        await honest.enter(joining(replace(HELLO, instance="other")))
+        for batch in range(5):
+            for n in range(100):
+                await liar.say(Refresh(f"made-up-{batch}-{n}"))
+            await wait_all_tasks_blocked()
+        for _ in range(3):
+            await honest.say(Refresh("partner"))
+        await wait_all_tasks_blocked()
+        assert st.core.refreshes.count(("partner", "orders")) == 1
+
+
+@pytest.mark.parametrize("capability", ["x" * 201, "\x1b[2J", "a\0", "é", "a\nb"])
+async def test_a_capability_is_a_short_word(capability: str) -> None:
+    """It is shown to operators and kept for each session: not 60 KB of it, and nothing for their terminals to obey."""
+    async with undisturbed() as st:
+        peer = st.connect()
+        await peer.say(joining(replace(HELLO, capabilities=("cel", capability))))
+        assert await last_word(peer) == "malformed"

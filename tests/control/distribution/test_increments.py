@@ -187,4 +187,4 @@ async def test_a_sidecar_that_asks_for_nonsense_is_cut_off(names: list[str], cod
         refusal = await peer.hear()
         assert isinstance(refusal, Refuse)
         assert refusal.code == code
-        assert len(st.core.refreshes) <= 256
+        assert len(st.core.refreshes) <= MAX_PER_SESSION
