@@ -34,6 +34,8 @@ class Principal:
     claims: Mapping[str, Any] = field(repr=False)
     expires_at: float
     token_id: str | None
+    derived: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What others have worked out from the rest alone: found again with the token, and gone with it."""
 
 
 class _Bad(Exception):  # noqa: N818  # never leaves this module

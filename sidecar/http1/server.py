@@ -7,6 +7,8 @@ A client's fault is RequestError, its absence DisconnectedError. Bodies pass in 
 response 100 is sent when somebody begins to read the body, never before, so never to a client that was refused.
 """
 
+import math
+
 import trio
 
 from sidecar.contract.reasons import Reason
@@ -42,12 +44,13 @@ class ServerConnection:
         self.asked_head = False
         """Is the request a HEAD, whatever else is wrong with it? Then no response to it has a body."""
 
-    async def wait_for_request(self) -> bool:
-        """Wait for a request's first byte; False when the client has closed, or has nothing to say."""
+    async def wait_for_request(self, within_s: float | None = None) -> bool:
+        """Wait for a request's first byte; False when the client has closed, or has nothing to say. ``within_s`` takes
+        the place of ``keep_alive_idle_s``."""
         if self.wire.buffer:
             return True
         try:
-            return await self.wire.fill(self._timeouts.keep_alive_idle_s)
+            return await self.wire.fill(self._timeouts.keep_alive_idle_s if within_s is None else within_s)
         except (trio.TooSlowError, trio.BrokenResourceError):
             return False
 
@@ -56,9 +59,11 @@ class ServerConnection:
         self.responding = self.asked_head = False
         limits, buffer = self._limits, self.wire.buffer
         try:
-            with trio.fail_after(self._timeouts.head_read_s):
-                await self._skip_empty_line()
-                raw = await self.wire.read_head(limits.head_bytes, self._timeouts.head_read_s, self._inspect)
+            raw = None if buffer.startswith(b"\r") else self.wire.head_at_hand(limits.head_bytes)
+            if raw is None:
+                with trio.fail_after(self._timeouts.head_read_s):
+                    await self._skip_empty_line()
+                    raw = await self.wire.read_head(limits.head_bytes, math.inf, self._inspect)
         except trio.TooSlowError:
             if not buffer:
                 return None

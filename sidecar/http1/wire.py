@@ -4,10 +4,13 @@ Nothing is read unless somebody waits for it, so a slow reader slows its writer 
 one head are ever held. A wait that is cancelled loses no byte.
 """
 
+import math
+import os
 import select
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import trio
 
@@ -35,11 +38,29 @@ class Wire:
     async def fill(self, within_s: float) -> bool:
         """Wait for more bytes. False at the end of the stream, trio.TooSlowError when the time is over,
         trio.BrokenResourceError when the stream breaks."""
-        with trio.fail_after(within_s):
-            data = await self.stream.receive_some(READ_BYTES)
+        if within_s == math.inf:
+            data = await self._receive()
+        else:
+            with trio.fail_after(within_s):
+                data = await self._receive()
         self.buffer += data
         self.bytes_in += len(data)
         return bool(data)
+
+    async def _receive(self) -> bytes | bytearray:
+        """What the stream says next. Of a socket it is read when the loop says that it is there: a try before that
+        fails nearly always, and costs a turn of the loop when it does not."""
+        if type(self.stream) is not trio.SocketStream:
+            return await self.stream.receive_some(READ_BYTES)
+        peer = self.stream.socket
+        while True:
+            await trio.lowlevel.wait_readable(peer)
+            try:
+                return os.read(peer.fileno(), READ_BYTES)
+            except BlockingIOError:
+                pass  # somebody else was first, or the loop was mistaken
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
 
     async def take(self) -> bytes:
         """What has come, or else what comes next; b"" at the end of the stream."""
@@ -56,10 +77,23 @@ class Wire:
         if self._torn:
             raise trio.BrokenResourceError("a write was given up halfway: what follows would be read as its rest")
         self._torn = True
-        with trio.fail_after(within_s):
-            await self.stream.send_all(data)
+        sent = self._send_at_once(data)
+        if sent < len(data):
+            with trio.fail_after(within_s):
+                await self.stream.send_all(memoryview(data)[sent:] if sent else data)
         self._torn = False
         self.bytes_out += len(data)
+
+    def _send_at_once(self, data: bytes) -> int:
+        """How much a socket takes without waiting, which is nearly always all."""
+        if type(self.stream) is not trio.SocketStream or (descriptor := self.stream.socket.fileno()) < 0:
+            return 0
+        try:
+            return os.write(descriptor, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise trio.BrokenResourceError(str(error)) from error
 
     async def wait_until_ended(self) -> None:
         """Return when the peer has closed its side, without reading on: by the state of the socket, where there is
@@ -78,16 +112,25 @@ class Wire:
         """One head, CRLFCRLF included; None if the stream ends before it does. ``inspect(buffer, seen)`` may raise
         early over a head that is still growing, of which it has looked at the first ``seen`` bytes before."""
         seen, buffer = 0, self.buffer
-        with trio.fail_after(within_s):
-            while (end := buffer.find(_END, max(0, seen - 3), limit)) < 0:
+        if (head := self.head_at_hand(limit)) is not None:
+            return head
+        with trio.fail_after(within_s) if within_s < math.inf else nullcontext():
+            while buffer.find(_END, max(0, seen - 3), limit) < 0:
                 inspect(buffer, seen)
                 if len(buffer) >= limit:
                     raise HeadTooLongError(f"no head within {limit} bytes")
                 seen = len(buffer)
                 if not await self.fill(within_s):
                     return None
-        head = bytes(buffer[: end + 4])
-        del buffer[: end + 4]
+        return self.head_at_hand(limit)
+
+    def head_at_hand(self, limit: int) -> bytes | None:
+        """One head, if all of it has come."""
+        end = self.buffer.find(_END, 0, limit)
+        if end < 0:
+            return None
+        head = bytes(self.buffer[: end + 4])
+        del self.buffer[: end + 4]
         return head
 
     async def aclose(self) -> None:

@@ -7,11 +7,12 @@ spelling: many servers read ``_`` as ``-``, and some read any odd character so.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sidecar.authn.principal import Principal
 from sidecar.authz.evaluator import Decision
 from sidecar.contract.reasons import Reason
-from sidecar.contract.snapshot import Forward, Source
+from sidecar.contract.snapshot import ClaimPath, Forward, Source
 from sidecar.contract.strict import ContractError
 from sidecar.http1.errors import RequestError
 from sidecar.http1.fields import TOKEN, Headers, plain, tokens, values
@@ -112,7 +113,7 @@ def forward_request(
     ``received``: the caller's fields that are ``believable``. ``authority`` stands in for the Host that HTTP/1.0 may
     lack."""
     principal, headers = decision.principal, head.headers
-    dropped = HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | _policy_names(policy)
+    dropped = _dropped(policy.claims)
     request_id = ids.request_id(values(headers, b"x-request-id"))
     parents = values(headers, b"traceparent")
     traceparent = ids.traceparent(parents)
@@ -139,12 +140,20 @@ def forward_request(
     return ForwardedHead(head.method, decision.forwarded, fields, request_id)
 
 
-def _policy_names(policy: Forward) -> frozenset[bytes]:
-    return frozenset(plain(name.lower().encode("ascii")) for name, _ in policy.claims)
+@lru_cache(maxsize=16)
+def _dropped(claims: tuple[tuple[str, ClaimPath], ...]) -> frozenset[bytes]:
+    """What is removed as received, where the policy gives headers from ``claims``."""
+    names = frozenset(plain(name.lower().encode("ascii")) for name, _ in claims)
+    return HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | names
 
 
 def _principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes, bytes]]:
-    return identity_headers(principal) + claim_headers(principal, policy.claims)
+    fields: Fields | None = principal.derived.get(policy.claims)
+    if fields is None:
+        fields = identity_headers(principal) + claim_headers(principal, policy.claims)
+        principal.derived.clear()  # one policy is in force
+        principal.derived[policy.claims] = fields
+    return fields
 
 
 def response_headers(headers: Headers, *, keep_length: bool) -> Fields:

@@ -4,15 +4,29 @@ import re
 import secrets
 from collections.abc import Callable
 
+_AT_A_TIME = 4096
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-class Ids:
-    """``random(n)`` gives n bytes."""
+class _Gathered:
+    """The system's randomness, asked for many ids at a time. Each byte is given out once."""
 
-    def __init__(self, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
-        self._random = random
+    def __init__(self) -> None:
+        self._bytes, self._used = b"", 0
+
+    def __call__(self, count: int) -> bytes:
+        if self._used + count > len(self._bytes):
+            self._bytes, self._used = secrets.token_bytes(_AT_A_TIME), 0
+        begin, self._used = self._used, self._used + count
+        return self._bytes[begin : self._used]
+
+
+class Ids:
+    """``random(n)`` gives n bytes. To be made by the process that uses it: a fork would give the same ids."""
+
+    def __init__(self, random: Callable[[int], bytes] | None = None) -> None:
+        self._random = random or _Gathered()
 
     def decision_id(self) -> str:
         """Names one decision in the response, the log and, later, the decision log."""

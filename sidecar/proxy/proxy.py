@@ -5,6 +5,7 @@ that has begun end, tells clients to go elsewhere as they are answered, and clos
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -126,12 +127,12 @@ class Proxy:
         """Wait for a request; False when there will be none."""
         if downstream.wire.buffer:
             return True
-        with trio.CancelScope() as idle:
+        with trio.move_on_after(self._shared.timeouts.keep_alive_idle_s) as idle:
             self._idle.add(idle)
             if self.load.draining_since is not None:
                 self._shorten(idle)
             try:
-                return await downstream.wait_for_request()
+                return await downstream.wait_for_request(math.inf)
             finally:
                 self._idle.discard(idle)
         return False
@@ -164,7 +165,7 @@ class Proxy:
         return not self.load.connections
 
     def _shorten(self, idle: trio.CancelScope) -> None:
-        idle.deadline = trio.current_time() + REQUEST_GRACE_S
+        idle.deadline = min(idle.deadline, trio.current_time() + REQUEST_GRACE_S)
 
 
 async def _say_goodbye(stream: trio.abc.Stream) -> None:

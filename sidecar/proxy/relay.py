@@ -62,16 +62,22 @@ class Relay:
         cannot be; whether a response had begun by then, the downstream connection knows."""
         if self._permit.timeout_s is not None:
             self._patience.deadline = self._began + self._permit.timeout_s
-        total_s = math.inf if self._permit.total_s is None else self._permit.total_s
-        with trio.move_on_after(total_s) as whole, self._patience:
+        if self._permit.total_s is None:
+            await self._patiently()
+            return
+        with trio.move_on_after(self._permit.total_s) as whole:
+            await self._patiently()
+        if whole.cancelled_caught:
+            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than its route allows")
+
+    async def _patiently(self) -> None:
+        with self._patience:
             if self._head.framing != 0:
                 await self._with_body()
             else:
                 await self._without_body()
         if self._patience.cancelled_caught:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "no response head in time")
-        if whole.cancelled_caught:
-            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than its route allows")
 
     async def _without_body(self) -> None:
         pool = self._shared.pool
