@@ -29,8 +29,11 @@ class Html(str):
 
 
 def escaped(value: object) -> Html:
-    """``value`` as markup."""
-    return value if isinstance(value, Html) else Html(html.escape("-" if value is None or value == "" else str(value)))
+    """``value`` as markup. What is not printable (and what turns the direction of reading around) is a ``?``."""
+    if isinstance(value, Html):
+        return value
+    text = "-" if value is None or value == "" else str(value)
+    return Html(html.escape("".join(c if c.isprintable() else "?" for c in text)))
 
 
 def page(title: str, *parts: Html) -> str:
