@@ -70,7 +70,10 @@ def values(headers: Headers, name: bytes) -> list[bytes]:
 
 def tokens(headers: Headers, name: bytes) -> list[bytes]:
     """The members of a comma-separated, case-insensitive field (RFC 9110 section 5.6.1)."""
-    members = (member.strip(b" \t") for value in values(headers, name) for member in value.lower().split(b","))
+    found = values(headers, name)
+    if not found:
+        return found
+    members = (member.strip(b" \t") for value in found for member in value.lower().split(b","))
     return [member for member in members if member]
 
 

@@ -26,6 +26,7 @@ STUCK_S = 5.0
 _FIELDS = tuple(field.name for field in fields_of(Record))
 _KEYS = tuple(f',"{name}":' for name in _FIELDS)
 _TIME = ',"time":'
+_WORDS = {None: "null", True: "true", False: "false"}
 _values = attrgetter(*_FIELDS)
 _text = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -88,13 +89,18 @@ class AccessLog:
 def line(record: Record) -> str:
     """The record as one line of JSON. Escapes make sure that no value can begin a line of its own; what a caller put
     into a path or a name and looks like a credential is masked, and JSON escapes none of its characters."""
-    written = []
-    for key, value in zip(_KEYS, _values(record), strict=True):
-        if value.__class__ is str:
-            written.append(key + _text(value))
-        elif value.__class__ is int:
-            written.append(f"{key}{value}")
-        else:
-            value = round(value, 6 if key == _TIME else 3) if isinstance(value, float) else value
-            written.append(key + _ENCODER.encode(value))
+    written = [key + _written(value, key) for key, value in zip(_KEYS, _values(record), strict=True)]
     return masked('{"kind":"access"' + "".join(written) + "}\n")
+
+
+def _written(value: object, key: str) -> str:
+    """As JSON; what a record holds nearly always without a turn through an encoder for everything."""
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    if isinstance(value, float):
+        value = round(value, 6 if key == _TIME else 3)
+    elif value == ():
+        return "[]"
+    return _ENCODER.encode(value) if isinstance(value, tuple) else repr(value)

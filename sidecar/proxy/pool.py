@@ -1,7 +1,7 @@
 """Connections to the service: the one used last is used next, so that the others can age and go."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
@@ -14,6 +14,20 @@ from .upstream import Upstream
 
 CLOSE_S = 1.0
 """For closing idle connections at the end; closing waits for nobody, so this is never reached."""
+
+
+class _Lent(AbstractAsyncContextManager[ClientConnection]):
+    """A connection for as long as an exchange lasts."""
+
+    def __init__(self, pool: "Pool", fresh: bool) -> None:
+        self._pool, self._fresh = pool, fresh
+
+    async def __aenter__(self) -> ClientConnection:
+        self._connection = await self._pool.take(self._fresh)
+        return self._connection
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._pool.put(self._connection)
 
 
 class Pool:
@@ -32,17 +46,15 @@ class Pool:
         """How many wait to be used again."""
         return len(self._idle)
 
-    @asynccontextmanager
-    async def connection(self, *, fresh: bool = False) -> AsyncIterator[ClientConnection]:
+    def connection(self, *, fresh: bool = False) -> AbstractAsyncContextManager[ClientConnection]:
         """A connection for one exchange, a new one if it must be ``fresh``. Afterwards it is kept if both sides
         finished cleanly, and closed otherwise. UpstreamError if there is none to be had."""
+        return _Lent(self, fresh)
+
+    async def take(self, fresh: bool) -> ClientConnection:
+        """One to be used now, which ``put`` gets back."""
         connection = None if fresh else await self._idle_one()
-        if connection is None:
-            connection = await self._connect()
-        try:
-            yield connection
-        finally:
-            await self._put(connection)
+        return connection or await self._connect()
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[ClientConnection]:
@@ -86,7 +98,8 @@ class Pool:
             raise
         return ClientConnection(stream, self._timeouts, self._limits, trio.current_time())
 
-    async def _put(self, connection: ClientConnection) -> None:
+    async def put(self, connection: ClientConnection) -> None:
+        """Keep it if it can be used again, or close it."""
         if connection.reusable and len(self._idle) < self._limits.idle_upstream and not self._expired(connection):
             self._idle.append(connection)
         else:
