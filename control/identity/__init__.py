@@ -7,7 +7,8 @@
 ``credentials``     making a secret, keeping only its hash, comparing
 ``access_tokens``   what a token says: scopes, audience, times (RFC 9068, RFC 8707)
 ``token_request``   one request to the token endpoint, read strictly
-``token_endpoint``  RFC 6749 over Authlib
+``token_endpoint``  RFC 6749 and RFC 7009 over Authlib
+``oauth``           where people are asked: authorization codes, refresh tokens, revocation
 ``metadata``        RFC 8414: what clients may ask of this issuer
 """
 

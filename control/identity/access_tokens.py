@@ -48,20 +48,21 @@ class AccessTokens:
         self,
         application: Application,
         *,
+        subject: str | None = None,
         scopes: Sequence[str] | None = None,
         audiences: Sequence[str] | None = None,
         lifetime_s: int | None = None,
     ) -> IssuedToken:
-        """A token for ``application``: None means all of its scopes, all that it may call, the usual lifetime.
-        Invalid ``invalid_scope`` or ``invalid_target`` for what it may not have."""
+        """A token for ``application``: None means for itself, all of its scopes, all that it may call, the usual
+        lifetime. Invalid ``invalid_scope`` or ``invalid_target`` for what it may not have."""
         granted = _scope(application, scopes)
-        audience = self._audience(application, audiences)
+        audience = self.audiences_for(application, audiences)
         now = int(self._clock())
         expires_at = now + (self._lifetime_s if lifetime_s is None else _lifetime(lifetime_s))
         token_id = str(uuid.uuid4())
         claims: dict[str, Any] = {
             "iss": self._issuer,
-            "sub": application.client_id,
+            "sub": application.client_id if subject is None else subject,
             "client_id": application.client_id,
             "aud": audience if len(audience) > 1 else audience[0],
             "iat": now,
@@ -80,7 +81,8 @@ class AccessTokens:
             raise Invalid(f"the policy knows no service {unknown[0][:100]!r}", "invalid_target")
         return [known[service] for service in services]
 
-    def _audience(self, application: Application, asked: Sequence[str] | None) -> list[str]:
+    def audiences_for(self, application: Application, asked: Sequence[str] | None) -> list[str]:
+        """Those asked for (None: all that it may call), if it may have them; Invalid ``invalid_target``."""
         mine = application.services
         callable_ = [url for name, url in self._directory().items() if mine is None or name in mine]
         wanted = callable_ if asked is None else list(dict.fromkeys(asked))

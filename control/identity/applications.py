@@ -155,6 +155,14 @@ class Applications:
             record(session, self._clock(), actor, "application.remove", name, client_id=row.client_id)
         self._changed(actor, {name})
 
+    def active(self, client_id: str) -> Application | None:
+        """The one with that id, if it is active. Proves nothing."""
+        if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():
+            return None
+        with self._database.read() as session:
+            row = session.scalar(select(ApplicationRow).where(ApplicationRow.client_id == client_id))
+            return _value(row) if row and row.active else None
+
     def authenticate(self, client_id: str, secret: str) -> Application | None:
         """The active application whose id and secret these are. An unknown id takes as long as a wrong secret."""
         if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():

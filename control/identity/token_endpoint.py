@@ -1,18 +1,18 @@
-"""``POST /oauth2/token``: RFC 6749 with Authlib's framework-neutral server, for client credentials.
+"""``POST /oauth2/token`` and ``/oauth2/revoke``: RFC 6749 and 7009 with Authlib's framework-neutral server.
 
 Authlib chooses the grant, authenticates the client and shapes the errors; what a token is, is ours. Every refusal
 of a client is the same 401, so that nobody learns which client ids exist.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
     ClientMixin,
     InvalidClientError,
-    InvalidScopeError,
+    InvalidRequestError,
     OAuth2Error,
 )
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
@@ -21,6 +21,11 @@ from control.errors import Invalid
 
 from .access_tokens import AccessTokens
 from .applications import Application, Applications
+from .oauth.authorization import Authorization
+from .oauth.clients import Clients
+from .oauth.grants import Grants
+from .oauth.revocation import AccessToken, Revocation
+from .oauth.token_grants import AlwaysS256, CodeGrant, RefreshGrant, refused
 from .token_request import AuthlibRequest, TokenRequest, read_token_request
 
 Response = tuple[int, list[tuple[str, str]], bytes]
@@ -41,28 +46,46 @@ class _InvalidClientError(InvalidClientError):  # type: ignore[misc]  # Authlib 
         return [*kept, ("WWW-Authenticate", 'Basic realm="oauth2", charset="UTF-8"')]
 
 
-class _InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
-    """RFC 8707 section 2."""
-
-    error = "invalid_target"
-
-
 class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
-    """An id that says to be an application. Becomes one when the secret proves it."""
+    """An id that says to be an application. Becomes one when the secret proves it, or when it has none to prove."""
 
-    def __init__(self, client_id: str, applications: Applications) -> None:
-        self._client_id, self._applications = client_id, applications
+    def __init__(self, client_id: str, applications: Applications, clients: Clients | None) -> None:
+        self.client_id, self._applications = client_id, applications
+        self._registration = None if clients is None else clients.get(client_id)
         self.application: Application | None = None
 
     def check_client_secret(self, client_secret: str) -> bool:
-        self.application = self._applications.authenticate(self._client_id, client_secret)
+        self.application = self._applications.authenticate(self.client_id, client_secret)
         return self.application is not None
 
     def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        return method in AUTH_METHODS
+        public = self._registration is not None and self._registration.public
+        return method == "none" and self.is_there() if public else method in AUTH_METHODS
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in GRANT_TYPES
+        if self._registration is None:
+            return grant_type in GRANT_TYPES
+        return grant_type not in GRANT_TYPES or not self._registration.public
+
+    def is_there(self) -> bool:
+        """An active application that may ask people. Proves nothing."""
+        self.application = self._applications.active(self.client_id)
+        return self.application is not None and self._registration is not None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return self._registration is not None and self._registration.may_return_to(redirect_uri)
+
+    def get_default_redirect_uri(self) -> str | None:
+        uris = () if self._registration is None else self._registration.redirect_uris
+        return uris[0] if len(uris) == 1 else None
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and self.is_there()
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        allowed = [] if self.application is None else self.application.scopes
+        wanted = allowed if scope is None else scope.split(" ")
+        return " ".join(dict.fromkeys(wanted)) if set(wanted) <= set(allowed) else None
 
 
 class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
@@ -80,8 +103,7 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no ty
                 self.request.client.application, scopes=scopes, audiences=self.request.resources
             )
         except Invalid as error:
-            kind = InvalidScopeError if error.code == "invalid_scope" else _InvalidTargetError
-            raise kind(str(error)) from error
+            raise refused(error) from error
         token: dict[str, object] = {
             "access_token": issued.access_token,
             "token_type": "Bearer",
@@ -91,13 +113,25 @@ class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no ty
 
 
 class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
-    def __init__(self, applications: Applications, tokens: AccessTokens) -> None:
+    def __init__(
+        self, applications: Applications, tokens: AccessTokens, clients: Clients | None, grants: Grants | None
+    ) -> None:
         super().__init__()
-        self._applications, self.tokens = applications, tokens
+        self._applications, self.tokens, self._clients, self.grants = applications, tokens, clients, grants
         self.register_grant(_Grant)
+        if grants is not None:
+            self.register_grant(CodeGrant, [AlwaysS256(required=True)])
+            self.register_grant(RefreshGrant)
 
     def query_client(self, client_id: str) -> _Client:
-        return _Client(client_id, self._applications)
+        return _Client(client_id, self._applications, self._clients)
+
+    def get_authorization_grant(self, request: AuthlibRequest) -> Any:
+        """Only for a client that may ask people; else Authlib's error."""
+        client = self.query_client(request.payload.client_id or "")
+        if not client.is_there():
+            raise InvalidRequestError("There is no such client, or it may not ask people")
+        return super().get_authorization_grant(request)
 
     def authenticate_client(self, request: Any, methods: Sequence[str], endpoint: str = "token") -> Any:
         try:
@@ -119,19 +153,54 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
 
 
 class TokenEndpoint:
-    """The endpoint as one function of a request. Thread-safe."""
+    """The endpoint as one function of a request. Thread-safe. Without ``grants``: client credentials alone."""
 
-    def __init__(self, applications: Applications, tokens: AccessTokens) -> None:
-        self._server = _Server(applications, tokens)
+    def __init__(
+        self,
+        applications: Applications,
+        tokens: AccessTokens,
+        clients: Clients | None = None,
+        grants: Grants | None = None,
+    ) -> None:
+        self._server = _Server(applications, tokens, clients, grants)
 
     def handle(self, method: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer one request."""
+        """Answer one request for a token."""
+        return self._answered(method, headers, body, "grant_type", self._server.create_token_response)
+
+    def authorization(self, issuer: str) -> Authorization:
+        """What the pages of the authorization endpoint stand on."""
+        return Authorization(self._server, issuer)
+
+    def revocation(
+        self, read: Callable[[str], AccessToken | None], withdraw: Callable[[Sequence[str]], None]
+    ) -> "Handle":
+        """RFC 7009, as one function of a request."""
+        self._server.register_endpoint(Revocation(self._server, read, withdraw))
+
+        def revoked(request: TokenRequest) -> Response:
+            response: Response = self._server.create_endpoint_response(Revocation.ENDPOINT_NAME, request)
+            return response
+
+        return lambda method, headers, body: self._answered(method, headers, body, "token", revoked)
+
+    def _answered(
+        self,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        needs: str,
+        answer: Callable[[TokenRequest], Response],
+    ) -> Response:
         if method != "POST":
             return 405, [("Allow", "POST"), ("Cache-Control", "no-store")], b""
         try:
-            request = read_token_request(headers, body)
+            request = read_token_request(headers, body, needs)
         except OAuth2Error as error:
             response: Response = self._server.handle_response(*error())
-        else:
-            response = self._server.create_token_response(request)
-        return response
+            return response
+        return answer(request)
+
+
+Handle = Callable[[str, Mapping[str, str], bytes], Response]
+"""Method, headers and body of a request, and its answer."""

@@ -27,7 +27,7 @@ class TokenRequest:
     resources: tuple[str, ...] | None
 
 
-def read_token_request(headers: Mapping[str, str], body: bytes) -> TokenRequest:
+def read_token_request(headers: Mapping[str, str], body: bytes, needs: str = "grant_type") -> TokenRequest:
     """The request; raises Authlib's InvalidRequestError for one that is not well formed."""
     lowered = {name.lower(): value for name, value in headers.items()}
     if lowered.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
@@ -38,8 +38,8 @@ def read_token_request(headers: Mapping[str, str], body: bytes) -> TokenRequest:
     parameters = dict(single)
     if len(parameters) != len(single):
         raise InvalidRequestError("A parameter is repeated")
-    if not parameters.get("grant_type"):
-        raise InvalidRequestError("grant_type is missing")
+    if not parameters.get(needs):
+        raise InvalidRequestError(f"{needs} is missing")
     authorization = lowered.get("authorization")
     if authorization is not None:
         _check_one_authentication(authorization, parameters)

@@ -290,3 +290,54 @@ class PresenceRow(Base):
     sidecar_id: Mapped[str] = mapped_column(Id, primary_key=True)
     instance: Mapped[str] = mapped_column(String(200), primary_key=True)
     told: Mapped[dict[str, Any]]
+
+
+class OAuthClientRow(Base):
+    """What makes an application one that people let in: where their browsers may be sent back to. ``public``: it can
+    keep no secret."""
+
+    __tablename__ = "oauth_client"
+    client_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("application.client_id", ondelete="CASCADE"), primary_key=True
+    )
+    redirect_uris: Mapped[list[str]]
+    public: Mapped[bool]
+
+
+class OAuthGrantRow(Base):
+    """What one person let one client do, once: its authorization code, and the family of the refresh tokens that
+    came of it. Of the code only the SHA-256 is kept."""
+
+    __tablename__ = "oauth_grant"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(64), ForeignKey("oauth_client.client_id", ondelete="CASCADE"))
+    subject: Mapped[str]
+    scope: Mapped[str]
+    audience: Mapped[list[str]]
+    redirect_uri: Mapped[str]
+    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    code_challenge: Mapped[str]
+    code_expires_at: Mapped[int]
+    code_used: Mapped[bool]
+    revoked: Mapped[bool]
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class RefreshTokenRow(Base):
+    """One of a family; only its SHA-256 is kept. ``superseded``: its answer was lost and another took its place."""
+
+    __tablename__ = "refresh_token"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    grant_id: Mapped[str] = mapped_column(Id, ForeignKey("oauth_grant.id", ondelete="CASCADE"), index=True)
+    generation: Mapped[int]
+    used_at: Mapped[int | None]
+    superseded: Mapped[bool]
+
+
+class GrantedTokenRow(Base):
+    """An access token that came of a grant: what is to be told to the sidecars when the grant is revoked."""
+
+    __tablename__ = "granted_token"
+    jti: Mapped[str] = mapped_column(Id, primary_key=True)
+    grant_id: Mapped[str] = mapped_column(Id, ForeignKey("oauth_grant.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[int]
