@@ -75,7 +75,7 @@ class Stream(Response):
 
     async def _tell(self, send: Send) -> None:
         try:
-            with self._events.follow(self._after) as following:
+            with self._events.follow(self._after, self._operator.id) as following:
                 text = ": here\n\n"
                 while await _sent(send, text):
                     event = await following.next(BEAT_EVERY_S)
@@ -98,7 +98,7 @@ def follow_events(
 ) -> Stream:
     """Versions, canary verdicts and the freeze, whichever control made them; and of the sidecars connected to this one
     who came, went, refused and why, and how far a version is. `gap`: something before was missed."""
-    if events.is_full:
+    if events.is_full(operator.id):
         raise Refusal(429, "Too many follow the events. Try again later.", headers={"Retry-After": "30"})
     return Stream(events, last_event_id or since, mesh, operator)
 

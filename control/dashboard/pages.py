@@ -12,7 +12,7 @@ body{max-width:72rem;margin:2rem auto;padding:0 1rem}
 header{display:flex;justify-content:space-between;align-items:baseline}
 table{border-collapse:collapse;width:100%;margin-bottom:2rem}
 th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8884;overflow-wrap:anywhere}
-th{font-weight:600}
+th{font-weight:600;overflow-wrap:normal}
 .bad{color:#c22}
 """
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()

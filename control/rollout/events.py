@@ -6,7 +6,7 @@ own but a place in the one there is; who falls off its end has been too slow. Kn
 """
 
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ import trio
 
 MAX_KEPT = 4096
 MAX_FOLLOWERS = 64
+MAX_OF_ONE = 32
+"""Of one credential: whoever may only look shall not keep everybody else from looking."""
 NEVER = -1
 
 
@@ -29,7 +31,7 @@ class Event:
 
 
 class TooMany(Exception):  # noqa: N818 - a noun
-    """There are ``MAX_FOLLOWERS`` already."""
+    """There are ``MAX_FOLLOWERS`` already, or ``MAX_OF_ONE`` of theirs."""
 
 
 class TooSlow(Exception):  # noqa: N818 - a noun
@@ -42,7 +44,7 @@ class Events:
     def __init__(self, now: Callable[[], float], kept: int = MAX_KEPT) -> None:
         self._now, self._run = now, secrets.token_hex(4)
         self._kept = deque[Event](maxlen=kept)
-        self._newest, self._followers = 0, 0
+        self._newest, self._followers = 0, Counter[str]()
         self._news = trio.Event()
 
     def tell(self, kind: str, **facts: object) -> None:
@@ -52,25 +54,24 @@ class Events:
         self._news.set()
         self._news = trio.Event()
 
-    @property
-    def is_full(self) -> bool:
-        """Is there no room for another follower?"""
-        return self._followers >= MAX_FOLLOWERS
+    def is_full(self, who: str) -> bool:
+        """Is there no room for another follower, or for another one of theirs?"""
+        return self._followers.total() >= MAX_FOLLOWERS or self._followers[who] >= MAX_OF_ONE
 
     def id_of(self, event: Event) -> str:
         """By which a follower says where to go on."""
         return f"{self._run}-{event.number}"
 
     @contextmanager
-    def follow(self, after: str | None = None) -> Iterator["Following"]:
+    def follow(self, after: str | None = None, who: str = "") -> Iterator["Following"]:
         """Whoever takes each event after the one of that id, or from now on; TooMany."""
-        if self.is_full:
+        if self.is_full(who):
             raise TooMany
-        self._followers += 1
+        self._followers[who] += 1
         try:
             yield Following(self, self._newest if after is None else self._place(after))
         finally:
-            self._followers -= 1
+            self._followers -= Counter((who,))  # which drops those that are at 0
 
     def after(self, number: int) -> Event | None:
         """The one that follows; None if there is none yet; TooSlow."""

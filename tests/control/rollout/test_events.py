@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from control.rollout.events import MAX_FOLLOWERS, Events, Following, TooMany, TooSlow
+from control.rollout.events import MAX_FOLLOWERS, MAX_OF_ONE, Events, Following, TooMany, TooSlow
 from control.rollout.news import News
 from tests.control.distribution.talking import InPlace
 from tests.control.mesh.test_mesh import OTHER
@@ -71,12 +71,26 @@ def test_followers_have_a_bound() -> None:
     """And one that goes makes room."""
     feed = events()
     with ExitStack() as stack:
-        for _ in range(MAX_FOLLOWERS):
-            stack.enter_context(feed.follow())
-        assert feed.is_full
+        for number in range(MAX_FOLLOWERS):
+            stack.enter_context(feed.follow(who=f"{number}"))
+        assert feed.is_full("another")
         with pytest.raises(TooMany), feed.follow():
             pass
-    assert not feed.is_full
+    assert not feed.is_full("another")
+
+
+def test_one_credential_does_not_take_every_place() -> None:
+    """Half of them at the most, and it gets them back."""
+    feed = events()
+    with ExitStack() as stack:
+        for _ in range(MAX_OF_ONE):
+            stack.enter_context(feed.follow(who="viewer"))
+        with pytest.raises(TooMany), feed.follow(who="viewer"):
+            pass
+        stack.enter_context(feed.follow(who="operator"))
+    with feed.follow(who="viewer"):
+        assert not feed.is_full("viewer")
+    assert not feed._followers
 
 
 async def test_what_is_told(tmp_path: Path, autojump_clock: MockClock, nursery: trio.Nursery) -> None:
