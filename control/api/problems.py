@@ -30,6 +30,7 @@ UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 """Of RFC 9110, where Python's own are older."""
+_FULL = "Control's database has no room left, and nothing was changed. Try again when there is some."
 _log = logging.getLogger("control")
 
 _STATUS_OF = ((NotFound, 404), (Stale, 412), (Conflict, 409), (Invalid, 422), (Denied, 403))
@@ -116,7 +117,13 @@ def _document(status: int, detail: str, request_id: str, **members: Any) -> dict
 def unavailable(error: Exception) -> Refusal:
     """503: the store cannot be asked now. The log says why."""
     _log.error("the database cannot be used (request %s): %s", REQUEST.get(), getattr(error, "orig", error))
-    return Refusal(503, "Control cannot use its database now. Try again.", headers={"Retry-After": str(RETRY_AFTER_S)})
+    said = _FULL if _is_full(error) else "Control cannot use its database now. Try again."
+    return Refusal(503, said, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _is_full(error: Exception) -> bool:
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(cause, "sqlstate", "") == "53100"
 
 
 def install(app: FastAPI) -> None:

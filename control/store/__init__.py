@@ -1,6 +1,7 @@
 """What control remembers. Everything else in control is a function of it.
 
-``database``    opening one: SQLite made durable and private, or PostgreSQL; transactions
+``database``    opening one, SQLite or PostgreSQL; transactions
+``sqlite``      SQLite's file, durable, private, and made once
 ``tables``      the tables, typed
 ``migrate``     bringing a database up to these tables; ``migrations/`` holds the steps
 ``backup``      the whole of it to a file and back; ``backup_file`` is the form, ``direct`` opens it as it is

@@ -1,7 +1,7 @@
 """Opening the database, and transactions over it.
 
-SQLite is made durable (WAL with ``synchronous=FULL``: a committed change survives a power cut), strict (foreign
-keys on) and private (directory 0700, file 0600). A writing transaction takes the write lock when it begins, so
+SQLite (``sqlite``) is made durable (WAL with ``synchronous=FULL``: a committed change survives a power cut), strict
+(foreign keys on) and private (directory 0700, file 0600). A writing transaction takes the write lock when it begins, so
 that two pushes can never read one newest version and both write the next; PostgreSQL gets the same by an advisory
 lock, since administrators' changes are rare and worth putting in a row.
 
@@ -10,21 +10,18 @@ them should do is done by who is in charge of it (``lease``).
 """
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .migrate import upgrade
+from .sqlite import mark, sqlite_engine
 
-FILE_NAME = "control.sqlite3"
-BUSY_TIMEOUT_MS = 10_000
 _WRITER_LOCK = 0x51DE6A7E
 """Any fixed number: the name of PostgreSQL's advisory lock."""
 CHANNEL = "sidegate"
@@ -38,6 +35,7 @@ _BOUNDS = {
     "keepalives_count": 3,
     "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
     "application_name": "sidegate-control",
+    "client_encoding": "utf8",  # whatever the database was made with: SQL_ASCII would give us bytes
 }
 """Of PostgreSQL: whatever has become of it, no call waits much longer (libpq's connection parameters)."""
 POOL = {"pool_size": 8, "max_overflow": 8, "pool_timeout": 10, "pool_pre_ping": True}
@@ -163,8 +161,10 @@ class Lease:
 
 def open_database(data: Path, url: str | None = None) -> Database:
     """The database at ``url`` (``postgresql://``), or SQLite in the directory ``data``, brought up to date."""
-    engine = _sqlite(data) if url is None else _postgresql(url)
+    engine = sqlite_engine(data) if url is None else _postgresql(url)
     upgrade(engine)
+    if engine.dialect.name == "sqlite":
+        mark(data)
     return Database(engine)
 
 
@@ -172,29 +172,3 @@ def _postgresql(url: str) -> Engine:
     place: URL = make_url(url).set(drivername="postgresql+psycopg")
     # An error's text must not hold what a row holds.
     return create_engine(place, hide_parameters=True, connect_args=_BOUNDS, **POOL)
-
-
-def _sqlite(data: Path) -> Engine:
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    data.chmod(0o700)
-    file = data / FILE_NAME
-    # Made here, and not by SQLite, so that there is no moment at which others may read it; SQLite gives the mode of
-    # this file to its WAL beside it.
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    file.chmod(0o600)
-    engine = create_engine(f"sqlite:///{file}", hide_parameters=True)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver's own transaction handling begins too late (at the first write); we begin ourselves, below.
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("sidegate_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

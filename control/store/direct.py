@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 
-from .database import BUSY_TIMEOUT_MS, FILE_NAME
+from .sqlite import BUSY_TIMEOUT_MS, FILE_NAME
 
 
 def engine_of(data: Path, url: str | None, *, create: bool) -> Engine:

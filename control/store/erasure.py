@@ -10,7 +10,8 @@ from contextlib import closing
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from .database import BUSY_TIMEOUT_MS, Database
+from .database import Database
+from .sqlite import BUSY_TIMEOUT_MS
 
 
 def erase(session: Session) -> None:
@@ -26,7 +27,7 @@ def compact(database: Database) -> bool:
         url = session.connection().engine.url
     if url.get_backend_name() != "sqlite" or not url.database:
         return True
-    with closing(sqlite3.connect(url.database, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(f"{url.database}?mode=rw", uri=True, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("VACUUM")

@@ -20,5 +20,5 @@ def either_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         def instead(data: Path) -> Engine:
             return database._postgresql(server.database_of(data))
 
-        monkeypatch.setattr(database, "_sqlite", instead)
+        monkeypatch.setattr(database, "sqlite_engine", instead)
     return str(request.param)

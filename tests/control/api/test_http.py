@@ -11,7 +11,7 @@ import pytest
 
 from control.api.described import _accepts
 from control.mesh import Mesh
-from control.store.database import FILE_NAME
+from control.store.sqlite import FILE_NAME
 
 from .conftest import OPERATOR, POLICY
 

@@ -48,7 +48,7 @@ def test_nobody_else_can_read_it(tmp_path: Path) -> None:
         session.add(version(1))
         modes = {file.name: file.stat().st_mode & 0o777 for file in data.iterdir()}
     assert data.stat().st_mode & 0o777 == 0o700
-    assert set(modes) == {"control.sqlite3", "control.sqlite3-wal", "control.sqlite3-shm"}
+    assert set(modes) == {"control.sqlite3", "control.sqlite3-wal", "control.sqlite3-shm", "control.made"}
     assert set(modes.values()) == {0o600}
     database.close()
 
