@@ -51,6 +51,10 @@ class Relay:
         if permit.idle_s is not None:
             self._timeouts = replace(self._timeouts, response_idle_s=permit.idle_s, tunnel_idle_s=permit.idle_s)
         self._patience = trio.CancelScope()
+        self._simple = self._head.framing == 0 and permit.timeout_s is None and not self._head.upgrade
+        """Waits for the response's head and for nothing beside it: then ``_due`` bounds that wait, and ``_patience``,
+        which bounds whatever is under way, is not needed."""
+        self._due = math.inf
         self._upstream: ClientConnection | None = None
         self._began = trio.current_time()
         self._wanted, self._uploaded = trio.Event(), trio.Event()
@@ -71,6 +75,9 @@ class Relay:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than its route allows")
 
     async def _patiently(self) -> None:
+        if self._simple:
+            await self._without_body()
+            return
         with self._patience:
             if self._head.framing != 0:
                 await self._with_body()
@@ -144,15 +151,18 @@ class Relay:
 
     def _request_sent(self) -> None:
         """The response head is now due, unless a route's own timeout rules, or it has come."""
-        if self._patience.deadline == math.inf and not self._down.responding:
-            self._patience.deadline = trio.current_time() + self._shared.timeouts.response_head_s
+        if self._due == math.inf and self._patience.deadline == math.inf and not self._down.responding:
+            self._due = trio.current_time() + self._shared.timeouts.response_head_s
+            if not self._simple:
+                self._patience.deadline = self._due
 
     async def _download(self, connection: ClientConnection) -> None:
         record = self._record
         response = await self._final_head(connection)
         if self._patience.cancel_called:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the response head came too late")
-        self._patience.deadline = math.inf
+        if not self._simple:
+            self._patience.deadline = math.inf
         record.upstream_ms = (trio.current_time() - self._began) * 1000
         if response.switching or _is_event_stream(response):
             check_permitted(self._shared.gate, self._permit.facts, self._shared.clock())
@@ -179,9 +189,12 @@ class Relay:
             with trio.move_on_after(self._shared.timeouts.continue_s):
                 return await connection.read_head()
             await self._want_body()
-        with trio.move_on_after(WATCH_AFTER_S):
+        due = self._due if self._simple else math.inf
+        with trio.CancelScope(deadline=min(due, trio.current_time() + WATCH_AFTER_S)):
             return await connection.read_head()
-        return await watched(connection.read_head, self._until_gone)
+        with trio.CancelScope(deadline=due):
+            return await watched(connection.read_head, self._until_gone)
+        raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "no response head in time")
 
     async def _want_body(self) -> None:
         await self._down.ask_for_body()
