@@ -7,6 +7,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
+from control.identity.token_endpoint import Handle
+
 from .gate import address_of
 from .given import TheMesh
 from .problems import too_many
@@ -15,7 +17,14 @@ from .rate import Attempts
 router = APIRouter(tags=["issuer"])
 
 OPEN = frozenset(
-    {"/oauth2/token", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json", "/live", "/ready"}
+    {
+        "/oauth2/token",
+        "/oauth2/revoke",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/jwks.json",
+        "/live",
+        "/ready",
+    }
 )
 _CACHEABLE = {"Cache-Control": "public, max-age=60"}
 
@@ -27,6 +36,10 @@ class Token(BaseModel):
     token_type: str
     expires_in: int
     scope: str | None = None
+
+
+class Revoked(BaseModel):
+    """RFC 7009 section 2.2: nothing more to say."""
 
 
 class TokenError(BaseModel):
@@ -41,6 +54,8 @@ class Metadata(BaseModel):
 
     issuer: str
     token_endpoint: str
+    revocation_endpoint: str
+    revocation_endpoint_auth_methods_supported: list[str]
     jwks_uri: str
     grant_types_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
@@ -81,6 +96,20 @@ _TOKEN_ENDPOINT: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _FORM}}},
     "security": [{"client": []}, {}],
 }
+_REVOCATION_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["token"],
+    "properties": {
+        "token": {"type": "string"},
+        "token_type_hint": {"type": "string"},
+        "client_id": {"type": "string"},
+        "client_secret": {"type": "string"},
+    },
+}
+_REVOCATION_ENDPOINT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _REVOCATION_FORM}}},
+    "security": [{"client": []}, {}],
+}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": TokenError, "description": "invalid_request, invalid_scope, invalid_target or another of RFC 6749."},
     401: {
@@ -95,6 +124,16 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 @router.post("/oauth2/token", response_model=Token, responses=_REFUSED, openapi_extra=_TOKEN_ENDPOINT)
 async def token(request: Request, mesh: TheMesh) -> Response:
     """The token endpoint. Tries that fail are counted by address."""
+    return await _answered(request, mesh.handle_token_request)
+
+
+@router.post("/oauth2/revoke", response_model=Revoked, responses=_REFUSED, openapi_extra=_REVOCATION_ENDPOINT)
+async def give_back(request: Request, mesh: TheMesh) -> Response:
+    """RFC 7009: a client gives back a token of its own, and the sidecars are told. Tries that fail are counted."""
+    return await _answered(request, mesh.handle_revocation_request)
+
+
+async def _answered(request: Request, handle: Handle) -> Response:
     attempts: Attempts = request.app.state.attempts
     address, body = address_of(request.scope), await request.body()
     shown = request.headers.get("authorization", "").encode() + b"\n" + body
@@ -104,7 +143,7 @@ async def token(request: Request, mesh: TheMesh) -> Response:
     headers = dict(request.headers)
     if len(request.headers.getlist("authorization")) > 1:
         headers["authorization"] = "several"  # RFC 6749 section 2.3: one way of authenticating in a request
-    status, extra, answer = await trio.to_thread.run_sync(mesh.handle_token_request, request.method, headers, body)
+    status, extra, answer = await trio.to_thread.run_sync(handle, request.method, headers, body)
     if status >= 400:
         attempts.failed(address, trio.current_time(), shown)
     else:

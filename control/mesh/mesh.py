@@ -21,6 +21,9 @@ from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
+from control.identity.oauth.clients import Clients
+from control.identity.oauth.grants import Grants
+from control.identity.oauth.revocation import AccessToken, own_access_token
 from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
 from control.store import Database, open_database
@@ -44,6 +47,7 @@ from .publication import Publication
 from .revocations import RevocationInfo
 from .trials import Trials, refuse_if_closed
 from .versions import StoredPolicy, Version
+from .withdrawal import Withdrawal
 
 NO_POLICY_TRUST_DOMAIN = "mesh.internal"
 """In the certificate of a sidecar that joins before any policy has named a trust domain."""
@@ -77,7 +81,11 @@ class Mesh:
         self._in_charge = database.lease("background")
         self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
         self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
-        self._endpoint = TokenEndpoint(self.applications, self._tokens)
+        withdraw = Withdrawal(self._ledger, self._issuer_named).withdraw
+        self.clients, grants = Clients(database), Grants(database, clock, withdraw)
+        self._endpoint = TokenEndpoint(self.applications, self._tokens, self.clients, grants)
+        self.authorization = self._endpoint.authorization(issuer_url)
+        self.handle_revocation_request = self._endpoint.revocation(self._own_token, withdraw)
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
@@ -259,6 +267,9 @@ class Mesh:
         """Administrative changes, newest first: see ``control.store.audit.newest``."""
         with self._database.read() as session:
             return newest(session, limit, before=before, actor=actor, action=action)
+
+    def _own_token(self, token: str) -> AccessToken | None:
+        return own_access_token(token, self._issuer_url, self._keys.jwks()["keys"], self._clock())
 
     def _check(self, policy: Policy) -> None:
         with self._database.read() as session:

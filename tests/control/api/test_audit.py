@@ -44,6 +44,7 @@ ELSEWHERE = {
     "POST /v1/canary": "needs a sidecar: test_canaries",
     "PUT /v1/freeze": "test_canaries",
     "DELETE /v1/freeze": "test_canaries",
+    "POST /oauth2/revoke": "needs a token: test_revocation_by_clients",
 }
 CHANGES_NOTHING = {"POST /oauth2/token", "POST /v1/explain", "POST /v1/policy/check", "POST /v1/policy/diff"}
 SHOWN_ONCE = ("client_secret", "credential", "key", "token", "access_token")
