@@ -103,6 +103,7 @@ def _link(settings: Settings, gate: Gate, status: Status, worker: int, reports: 
 
     def on_status(said: LinkStatus) -> None:
         status.control(said.state == "connected", time.time(), said.error or said.last_nack, said.address)
+        status.state_written = said.written
 
     state = StateDir(settings.state_dir, settings.service)
     rng = random.Random()  # noqa: S311  # jitter

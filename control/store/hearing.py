@@ -33,6 +33,8 @@ class Hearing(threading.Thread):
 
     def stop(self) -> None:
         """End it; returns when it has."""
+        if self._over.is_set():
+            return
         self._over.set()
         self._stopper.send(b"x")
         self.join()

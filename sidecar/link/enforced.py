@@ -75,16 +75,23 @@ class Enforced:
             admitted = await self._blocking(admit_increments, push, signing_key, self.admitted, self._now())
             self._use(admitted, await self._blocking(self._compile, admitted.snapshot, "increment"))
 
+    @property
+    def kept(self) -> bool:
+        """Would a restart begin with what is in force?"""
+        return self.admitted is None or self.admitted.chain is self._kept
+
     async def keep(self) -> None:
-        """Write what is in force to the disk, unless it is there."""
-        if self.admitted is None or self.admitted.chain is self._kept:
+        """Write what is in force to the disk, unless it is there. If the disk takes nothing, the next call tries
+        again."""
+        if self.admitted is None or self.kept:
             return
         chain = self.admitted.chain
         try:
             await self._blocking(self._state.save_last_good, chain)
         except OSError as error:
             record(logging.ERROR, "last_good_not_written", version=chain.in_use.version, why=str(error))
-        self._kept = chain
+        else:
+            self._kept = chain
 
     def _use(self, admitted: Admitted, swap: Callable[[], None]) -> None:
         swap()

@@ -191,14 +191,14 @@ class Link:
         return identity.signing_key
 
     def _heard(self) -> None:
-        self._tell(last_contact=self._now())
+        self._tell(last_contact=self._now(), written=self._enforced.kept)
 
     def _settled(self, version: int, reason: str) -> None:
         if reason:
             self._tell(last_nack=f"version {version}: {reason}")
             record(logging.ERROR, "nack", version=version, in_use=self.status.in_use, why=reason)
         else:
-            self._tell(in_use=version, source="push", last_nack="")
+            self._tell(in_use=version, source="push", last_nack="", written=self._enforced.kept)
             record(logging.INFO, "ack", version=version)
 
     def _tell(self, **changes: Any) -> None:

@@ -34,6 +34,7 @@ from .wire import FrameStream
 
 WELCOME_TIMEOUT_S = 15.0
 WRITE_TIMEOUT_S = 30.0
+KEEP_AGAIN_S = 10.0
 MISSED_HEARTBEATS = 3
 REPORT_EVERY_S = 10.0
 
@@ -118,9 +119,10 @@ class Session:
                 await self._wire.send(frame(report), WRITE_TIMEOUT_S)
 
     async def _keep_and_acknowledge(self) -> None:
-        """What came while the disk was busy is written together."""
+        """What came while the disk was busy is written together; what a full disk did not take, when it does."""
         while True:
-            await self._taken.wait()
+            with trio.move_on_after(math.inf if self._enforced.kept else KEEP_AGAIN_S):
+                await self._taken.wait()
             self._taken = trio.Event()
             acks, self._acks = self._acks, []
             await self._enforced.keep()

@@ -9,7 +9,8 @@ LinkState = Literal["starting", "connecting", "connected", "refused", "disconnec
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
     """``error`` is the last trouble, or "" while connected; ``last_contact`` is unix seconds of the last frame from
-    control, 0 for never; ``in_use`` is the version enforced, 0 for none, and ``source`` where it came from."""
+    control, 0 for never; ``in_use`` is the version enforced, 0 for none, and ``source`` where it came from.
+    ``written``: a restart would begin with it."""
 
     state: LinkState = "starting"
     address: str = ""
@@ -19,3 +20,4 @@ class LinkStatus:
     in_use: int = 0
     source: Literal["", "last_good", "push"] = ""
     last_nack: str = ""
+    written: bool = True

@@ -56,6 +56,7 @@ class Metrics:
         self.gauge("sidegate_revocations", "Entries of revoked tokens in force", lambda: _revocations(status))
         self.gauge("sidegate_control_connected", "1 while the push socket is up", lambda: status.control_connected)
         registry.register(_Address(status))
+        self.gauge("sidegate_state_written", "0 while state_dir takes no writes", lambda: status.state_written)
         self.gauge("sidegate_ready", "1 while /ready says so", lambda: status.ready)
         self.gauge("sidegate_draining", "1 while draining", lambda: status.draining)
 

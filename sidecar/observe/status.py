@@ -30,6 +30,8 @@ class Status:
     control_error: str = ""
     control_address: str = ""
     """Which of control's addresses is in use, or tried."""
+    state_written: bool = True
+    """Would a restart begin with what is in force?"""
     draining: bool = False
     stale: bool = False
     """Has control been silent for longer than ``max_staleness``?"""
