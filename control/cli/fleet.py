@@ -144,13 +144,14 @@ def sidecar_remove(
     key: Annotated[str, typer.Argument(metavar="ID", help="See: control status.", show_default=False)],
     output: Output = None,
 ) -> None:
-    """Take a sidecar out of the mesh: it is cut off, and comes back with a new join token only."""
+    """Take a sidecar out of the mesh: it is cut off, and comes back with a join token only. If it is not trusted any
+    more, revoke the one that it knows as well (control audit names it)."""
     from .client import Client, segment
 
     with Client() as client:
         client.delete(f"/sidecars/{segment(key)}")
     out.done({"removed": key}, wants_json(output))
-    out.hint(f"sidecar {key} is taken out")
+    out.hint(f"sidecar {key} is taken out; a join token that it knows is good until it is revoked: control join-token")
 
 
 def _list(client: "Client", output: Output) -> None:

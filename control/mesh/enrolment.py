@@ -126,13 +126,15 @@ class Enrolment:
             return [_sidecar(row) for row in rows]
 
     def revoke_sidecar(self, sidecar_id: str, actor: str) -> None:
-        """Take it out of the mesh for good."""
+        """Take it out of the mesh for good. The entry names the join token that it knows: while that is good, whoever
+        has it joins under another name, and others may need it."""
         with self._database.write() as session:
             row = session.get(SidecarRow, sidecar_id)
             if row is None:
                 raise NotFound("there is no such sidecar")
             row.revoked = True
-            record(session, self._clock(), actor, "sidecar.revoke", row.service, id=row.id)
+            token_id = (row.joined_by or "").partition(":")[0]
+            record(session, self._clock(), actor, "sidecar.revoke", row.service, id=row.id, join_token=token_id)
 
     def revoked(self) -> list[str]:
         """The ids of those taken out."""

@@ -195,6 +195,18 @@ def test_a_sidecar_that_was_taken_out_stays_out(rig: Rig) -> None:
     assert refused(error) == "revoked"
 
 
+def test_which_join_token_one_that_was_taken_out_knows_is_told(rig: Rig) -> None:
+    """It is good for others still, and for it under another key; revoking it, too, shuts it out."""
+    shared = rig.token(uses=10)
+    stays, goes = rig.join(shared), rig.join(shared)
+    rig.mesh.revoke_sidecar(goes.sidecar.id, "ann")
+    (entry,) = rig.mesh.audit(1, action="sidecar.revoke")
+    rig.mesh.revoke_join_token(entry.detail["join_token"], "ann")
+    with pytest.raises(Denied, match="the join token was revoked"):
+        rig.join(shared)
+    assert known(rig.mesh, stays.certificate, "orders").id == stays.sidecar.id
+
+
 def test_renewal_gives_a_new_certificate_to_the_same_sidecar(rig: Rig) -> None:
     """Both are good until the old one expires, so that a renewal that is lost on the way does no harm."""
     first = rig.join()
