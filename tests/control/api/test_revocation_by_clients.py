@@ -1,5 +1,9 @@
 """RFC 7009 over HTTP: what a client gives back counts in no sidecar."""
 
+import base64
+import hashlib
+from urllib.parse import parse_qs, urlencode, urlsplit
+
 import httpx
 
 from control.mesh import Mesh
@@ -51,3 +55,27 @@ async def test_where_it_is_stands_in_the_metadata(open_http: httpx.AsyncClient) 
     said = (await open_http.get("/.well-known/oauth-authorization-server")).json()
     assert said["revocation_endpoint"] == "http://control.test/oauth2/revoke"
     assert "none" in said["revocation_endpoint_auth_methods_supported"]
+
+
+async def test_a_code_used_twice_ends_in_the_sidecars(http: httpx.AsyncClient, mesh: Mesh) -> None:
+    """RFC 6749 section 4.1.2, over HTTP and a real mesh: the person's token was good, and is revoked by the replay."""
+    await http.post("/v1/policy", json={"source": POLICY})
+    app = (await http.post("/v1/apps", json={"name": "spa", "scopes": ["orders:read"]})).json()
+    verifier, back = "v" * 43, "https://spa.shop.test/back"
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    mesh.clients.register(app["client_id"], [back], "ann", 0.0, public=True)
+    asked = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": back, "scope": "orders:read"}
+    query = urlencode({**asked, "code_challenge": challenge, "code_challenge_method": "S256"})
+    code = parse_qs(urlsplit(mesh.authorization.allow(query, "ann")).query)["code"][0]
+    form = {"grant_type": "authorization_code", "client_id": app["client_id"], "redirect_uri": back, "code": code}
+    operator = http.headers.pop("Authorization")
+    got = await http.post("/oauth2/token", data={**form, "code_verifier": verifier})
+    http.headers["Authorization"] = operator
+    token = got.json()["access_token"]
+    asking = {"service": "orders", "method": "GET", "path": "/orders/7", "token": token}
+    before = (await http.post("/v1/explain", json=asking)).json()
+    assert (before["allowed"], before["principal"]["subject"]) == (True, "ann")
+    http.headers.pop("Authorization")
+    assert (await http.post("/oauth2/token", data={**form, "code_verifier": verifier})).status_code == 400
+    http.headers["Authorization"] = operator
+    assert await _decided(http, token) == "token_revoked"
