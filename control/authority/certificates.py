@@ -20,8 +20,8 @@ from sidecar.contract.messages import CONTROL_NAME
 CA_DAYS = 3650
 SERVER_DAYS = 90
 WORKLOAD_DAYS = 7
-BACKDATE_S = 300
-"""A sidecar's clock may be a little behind ours."""
+BACKDATE_S = 7200
+"""A sidecar's clock may be an hour behind ours, and ours may go back by one: what was issued just before counts."""
 MAX_CSR_BYTES = 16 * 1024
 
 _DAY_S = 86_400

@@ -77,7 +77,7 @@ def test_a_sidecars_certificate_says_what_control_decided(authority: Authority) 
     assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
-    assert certificate.not_valid_before_utc.timestamp() == NOW - 300
+    assert certificate.not_valid_before_utc.timestamp() == NOW - 7200
     assert expires_at(certificate) == NOW + WORKLOAD_DAYS * DAY
     assert authority.is_ours(certificate)
 
