@@ -83,8 +83,8 @@ FROM control AS bootstrap
 COPY --chown=10001:10001 examples/policy.yaml examples/bootstrap.sh /examples/
 USER 0:0
 RUN chmod -R a+rX /examples \
- && mkdir -m 0700 /operator /join /join/web /join/orders \
- && chown -R 10001:10001 /operator /join
+ && mkdir -m 0700 /operator /database /join /join/web /join/orders \
+ && chown -R 10001:10001 /operator /database /join
 USER 10001:10001
 WORKDIR /
 ENTRYPOINT ["sh", "/examples/bootstrap.sh"]

@@ -3,16 +3,29 @@
 # is there stays, and so does a policy that somebody pushed since.
 #
 #   bootstrap.sh credential    makes the operator credential in /operator, unless there is one
+#   bootstrap.sh database      makes the database's password in /database, as PostgreSQL and as libpq want it
 #   bootstrap.sh mesh          pushes the example policy if control has none, and puts a fresh join token for each
 #                              sidecar where only that sidecar reads it
+#
+# Several words are done one after the other.
 set -eu
 umask 077
 
 # Written beside its place and moved there: nobody ever reads half of it.
+secret() {
+  [ -s "$1" ] && return
+  python -I -c 'import secrets; print(secrets.token_urlsafe(32))' > "$1.new"
+  mv "$1.new" "$1"
+}
+
 credential() {
-  [ -s /operator/token ] && return
-  python -I -c 'import secrets; print(secrets.token_urlsafe(32))' > /operator/token.new
-  mv /operator/token.new /operator/token
+  secret /operator/token
+}
+
+database() {
+  secret /database/password
+  printf '*:*:*:*:%s\n' "$(cat /database/password)" > /database/passfile.new
+  mv /database/passfile.new /database/passfile
 }
 
 mesh() {
@@ -23,7 +36,10 @@ mesh() {
   done
 }
 
-case "${1:-}" in
-  credential | mesh) "$1" ;;
-  *) echo "usage: bootstrap.sh credential|mesh" >&2; exit 2 ;;
-esac
+[ $# -gt 0 ] || set -- nothing
+for word in "$@"; do
+  case "$word" in
+    credential | database | mesh) "$word" ;;
+    *) echo "usage: bootstrap.sh credential|database|mesh ..." >&2; exit 2 ;;
+  esac
+done

@@ -63,13 +63,13 @@ def until(holds: Callable[[], bool], what: str, within_s: float = RECOVERED_WITH
 
 
 class Project:
-    """``compose.yml`` under a project name, ports and an image tag of its own."""
+    """A compose file under a project name, ports and an image tag of its own."""
 
-    def __init__(self, words: tuple[str, ...]) -> None:
+    def __init__(self, words: tuple[str, ...], file: str = "compose.yml") -> None:
         self.name = f"sidegate-test-{os.getpid()}"
         web, control = free_port(), free_port()
         self.url = f"http://127.0.0.1:{web}"
-        self._words = (*words, "-p", self.name, "-f", str(ROOT / "compose.yml"))
+        self._words = (*words, "-p", self.name, "-f", str(ROOT / file))
         self._env = {**os.environ, "WEB_PORT": str(web), "CONTROL_PORT": str(control), "SIDEGATE_TAG": self.name}
 
     def compose(self, *words: str, stdin: str = "", within_s: float = COMMAND_WITHIN_S) -> str:
@@ -112,10 +112,10 @@ class Project:
         """One ``control`` command, where an operator would type it."""
         return self.compose("exec", "-T", "control", "control", *words, stdin=stdin)
 
-    def push(self, policy: str) -> None:
+    def push(self, policy: str, at: str = "control") -> None:
         """Pushes this text and waits until every sidecar has said that it is in force."""
         script = "cat > /tmp/policy.yaml && control push /tmp/policy.yaml --wait"
-        self.compose("exec", "-T", "control", "sh", "-c", script, stdin=policy)
+        self.compose("exec", "-T", at, "sh", "-c", script, stdin=policy)
 
     def python(self, service: str, script: str) -> str:
         """What ``script`` prints, run inside ``service``."""
