@@ -20,6 +20,7 @@ from . import (
     api_keys,
     audit,
     canary,
+    clients,
     events,
     identity,
     issuer,
@@ -37,7 +38,21 @@ from .described import Described
 from .gate import GUARDED, Gate
 from .rate import Attempts
 
-ROOMS = (policy, versions, canary, events, fleet_routes, identity, api_keys, keys, issuers, operators, audit, issuer)
+ROOMS = (
+    policy,
+    versions,
+    canary,
+    events,
+    fleet_routes,
+    identity,
+    clients,
+    api_keys,
+    keys,
+    issuers,
+    operators,
+    audit,
+    issuer,
+)
 """Where the endpoints are. What is not listed is not served."""
 
 

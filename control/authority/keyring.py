@@ -140,11 +140,11 @@ class Signer:
         self._database, self._vault, self._lock = database, vault, threading.Lock()
         self._opened: tuple[str, Algorithm, PrivateKey] | None = None
 
-    def sign(self, claims: Mapping[str, Any]) -> str:
-        """An access token of these claims."""
+    def sign(self, claims: Mapping[str, Any], typ: str = "at+jwt") -> str:
+        """A JWT of these claims: an access token, unless ``typ`` says otherwise."""
         with self._lock, self._database.read() as session:
             active = session.scalar(select(SigningKeyRow.kid).where(SigningKeyRow.state == "active"))
             if self._opened is None or self._opened[0] != active:
                 self._opened = active_key(session, self._vault)
             kid, algorithm, key = self._opened
-        return signing_keys.sign(key, algorithm, kid, claims)
+        return signing_keys.sign(key, algorithm, kid, claims, typ)

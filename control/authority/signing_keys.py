@@ -74,9 +74,10 @@ def from_pem(pem: bytes) -> PrivateKey:
     return key
 
 
-def sign(key: PrivateKey, algorithm: Algorithm, kid: str, claims: Mapping[str, Any]) -> str:
-    """An access token: a JWT with ``typ`` ``at+jwt`` (RFC 9068 section 2.1)."""
-    return jwt.encode(dict(claims), key, algorithm=algorithm, headers={"typ": "at+jwt", "kid": kid})
+def sign(key: PrivateKey, algorithm: Algorithm, kid: str, claims: Mapping[str, Any], typ: str = "at+jwt") -> str:
+    """A JWT whose ``typ`` says what it is for, so that none passes for another (RFC 8725 section 3.11): an access token
+    (RFC 9068 section 2.1) unless it is said."""
+    return jwt.encode(dict(claims), key, algorithm=algorithm, headers={"typ": typ, "kid": kid})
 
 
 def _thumbprint(members: Mapping[str, str]) -> str:

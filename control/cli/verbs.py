@@ -15,6 +15,7 @@ from . import (
     audit,
     backup,
     canary,
+    clients,
     events,
     fleet,
     identity,
@@ -38,7 +39,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ROOMS = (serve, backup, policy, canary, fleet, events, identity, api_keys, keys, issuers, operators, audit, master_key)
+ROOMS = (
+    serve,
+    backup,
+    policy,
+    canary,
+    fleet,
+    events,
+    identity,
+    clients,
+    api_keys,
+    keys,
+    issuers,
+    operators,
+    audit,
+    master_key,
+)
 for room in ROOMS:
     room.add_verbs(app)
 

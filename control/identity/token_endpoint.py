@@ -63,9 +63,7 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return method == "none" and self.is_there() if public else method in AUTH_METHODS
 
     def check_grant_type(self, grant_type: str) -> bool:
-        if self._registration is None:
-            return grant_type in GRANT_TYPES
-        return grant_type not in GRANT_TYPES or not self._registration.public
+        return grant_type in GRANT_TYPES if self._registration is None else self._registration.may_use(grant_type)
 
     def is_there(self) -> bool:
         """An active application that may ask people. Proves nothing."""
@@ -80,7 +78,7 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return uris[0] if len(uris) == 1 else None
 
     def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code" and self.is_there()
+        return response_type == "code" and self.is_there() and self.check_grant_type("authorization_code")
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         allowed = [] if self.application is None else self.application.scopes

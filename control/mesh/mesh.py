@@ -21,7 +21,7 @@ from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
 from control.identity.metadata import metadata
-from control.identity.oauth.clients import Clients
+from control.identity.oauth.clients import Clients, Registration
 from control.identity.oauth.grants import Grants
 from control.identity.oauth.revocation import AccessToken, own_access_token
 from control.issuers.held import DEFAULT_GRACE_S
@@ -82,8 +82,8 @@ class Mesh:
         self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
         self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
         withdraw = Withdrawal(self._ledger, self._issuer_named).withdraw
-        self.clients, grants = Clients(database), Grants(database, clock, withdraw)
-        self._endpoint = TokenEndpoint(self.applications, self._tokens, self.clients, grants)
+        self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
+        self._endpoint = TokenEndpoint(self.applications, self._tokens, self.clients, self.grants)
         self.authorization = self._endpoint.authorization(issuer_url)
         self.handle_revocation_request = self._endpoint.revocation(self._own_token, withdraw)
         self._push_tls = PushTls(authority, clock())
@@ -97,6 +97,7 @@ class Mesh:
 
     def _offer(self) -> None:
         """What a part does by itself is offered as it is."""
+        self.now = self._clock
         self.ca_der, self.signing_public_key = self._authority.ca_der, self._authority.signing_public_key
         self.current, self.chain_for = self._ledger.current, self._ledger.chain_for
         self.lines_for, self.increments_after = self._ledger.lines_for, self._ledger.increments_after
@@ -240,6 +241,12 @@ class Mesh:
             detail = {"jti": issued.token_id, "scope": issued.scope, "expires_at": issued.expires_at}
             record(session, self._clock(), actor, "token.issue", found.name, **detail)
         return issued
+
+    def remove_client(self, client_id: str, actor: str, *, holds: Callable[[Registration], None]) -> None:
+        """It is an application like any other again, and what people let it do is over in the sidecars too."""
+        holds(self.clients.find(client_id))
+        self.grants.revoke_all("the client was removed", client_id=client_id)
+        self.clients.remove(client_id, actor, self._clock(), holds=holds)
 
     def create_join_token(
         self, service: str, actor: str, *, uses: int = 1, lifetime_s: int = 3600

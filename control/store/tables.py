@@ -294,7 +294,7 @@ class PresenceRow(Base):
 
 class OAuthClientRow(Base):
     """What makes an application one that people let in: where their browsers may be sent back to. ``public``: it can
-    keep no secret."""
+    keep no secret. ``jwks``: the keys by which it proves itself, if not by a secret."""
 
     __tablename__ = "oauth_client"
     client_id: Mapped[str] = mapped_column(
@@ -302,6 +302,8 @@ class OAuthClientRow(Base):
     )
     redirect_uris: Mapped[list[str]]
     public: Mapped[bool]
+    grant_types: Mapped[list[str]]
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OAuthGrantRow(Base):
@@ -321,6 +323,8 @@ class OAuthGrantRow(Base):
     code_used: Mapped[bool]
     revoked: Mapped[bool]
     expires_at: Mapped[int] = mapped_column(index=True)
+    nonce: Mapped[str]
+    auth_time: Mapped[int | None]
 
 
 class RefreshTokenRow(Base):
@@ -341,3 +345,43 @@ class GrantedTokenRow(Base):
     jti: Mapped[str] = mapped_column(Id, primary_key=True)
     grant_id: Mapped[str] = mapped_column(Id, ForeignKey("oauth_grant.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[int]
+
+
+class UsedAssertionRow(Base):
+    """An assertion by which a client proved itself: the SHA-256 of whose it is and of its ``jti``, until it expires."""
+
+    __tablename__ = "used_assertion"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class PushedRequestRow(Base):
+    """An authorization request that a client sent ahead (RFC 9126), by the SHA-256 of its ``request_uri``."""
+
+    __tablename__ = "pushed_request"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("oauth_client.client_id", ondelete="CASCADE"), index=True
+    )
+    query: Mapped[str]
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class DeviceCodeRow(Base):
+    """What a device waits for (RFC 8628), by the SHA-256 of its code and of what people type in. ``allowed``: null
+    until somebody, ``subject``, has said yes or no."""
+
+    __tablename__ = "device_code"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_code_hash: Mapped[bytes] = mapped_column(unique=True)
+    client_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("oauth_client.client_id", ondelete="CASCADE"), index=True
+    )
+    scope: Mapped[str]
+    audience: Mapped[list[str]]
+    allowed: Mapped[bool | None]
+    subject: Mapped[str]
+    auth_time: Mapped[int | None]
+    interval: Mapped[int]
+    polled_at: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)

@@ -8,20 +8,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from control.api import (
-    api_keys,
-    audit,
-    canary,
-    events,
-    fleet,
-    identity,
-    issuer,
-    issuers,
-    keys,
-    operators,
-    policy,
-    versions,
-)
+from control.api.app import ROOMS
 from control.cli.verbs import app
 from control.settings import SETTINGS
 
@@ -39,7 +26,7 @@ def _verbs(command: Any, words: str) -> Iterator[str]:
 
 
 def _paths() -> Iterator[str]:
-    for room in (api_keys, audit, canary, events, fleet, identity, issuer, issuers, keys, operators, policy, versions):
+    for room in ROOMS:
         for route in room.router.routes:
             for method in sorted(route.methods):
                 yield f"{method} {route.path}"

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from control.identity.credentials import hash_of, new_secret
@@ -17,11 +17,11 @@ from control.store import Database
 from control.store.audit import record
 from control.store.tables import GrantedTokenRow, OAuthGrantRow, RefreshTokenRow
 
-CODE_PREFIX, REFRESH_PREFIX = "sgc_", "sgr_"
+from .families import is_next, issue
+
+CODE_PREFIX = "sgc_"
 CODE_LIFETIME_S = 60
 FAMILY_LIFETIME_S = 30 * 86_400
-GRACE_S = 60
-"""For so long the last token but one counts again, if nobody has used what came of it: its answer was lost."""
 
 Withdraw = Callable[[Collection[str]], None]
 """Tells the sidecars that the access tokens of these ``jti`` no longer count."""
@@ -38,6 +38,8 @@ class Grant:
     audience: tuple[str, ...]
     redirect_uri: str
     code_challenge: str
+    nonce: str = ""
+    auth_time: int | None = None
     code_challenge_method: str = "S256"
 
     def get_redirect_uri(self) -> str:
@@ -60,26 +62,25 @@ class Grants:
         self._database, self._clock, self._withdraw = database, clock, withdraw
 
     def begin(
-        self, client_id: str, subject: str, scope: str, audience: Sequence[str], redirect_uri: str, challenge: str
+        self,
+        client_id: str,
+        subject: str,
+        scope: str,
+        audience: Sequence[str],
+        redirect_uri: str,
+        challenge: str,
+        *,
+        nonce: str = "",
+        auth_time: int | None = None,
     ) -> str:
-        """Somebody said yes: the code."""
+        """Somebody said yes: the code. ``auth_time``: when they signed in."""
         code, now = new_secret(CODE_PREFIX), int(self._clock())
         with self._database.write() as session:
             session.execute(delete(OAuthGrantRow).where(OAuthGrantRow.expires_at < now))
-            row = OAuthGrantRow(
-                id=str(uuid.uuid4()),
-                client_id=client_id,
-                subject=subject,
-                scope=scope,
-                audience=list(audience),
-                redirect_uri=redirect_uri,
-                code_hash=hash_of(code),
-                code_challenge=challenge,
-                code_expires_at=now + CODE_LIFETIME_S,
-                code_used=False,
-                revoked=False,
-                expires_at=now + CODE_LIFETIME_S,
-            )
+            row = _new(client_id, subject, scope, audience, auth_time)
+            row.redirect_uri, row.code_challenge, row.nonce = redirect_uri, challenge, nonce
+            row.code_hash, row.code_used = hash_of(code), False
+            row.code_expires_at = row.expires_at = now + CODE_LIFETIME_S
             session.add(row)
             record(session, now, subject, "grant.allow", client_id, scope=scope)
         return code
@@ -108,7 +109,7 @@ class Grants:
                 if row.code_expires_at <= now:
                     return None
                 row.code_used, row.expires_at = True, now + FAMILY_LIFETIME_S
-                return _issue(session, row.id, 1, jti, expires_at, now)
+                return issue(session, row.id, 1, jti, expires_at, now)
             family = row.id
         self.revoke(family, "a code was used twice")
         return None
@@ -122,12 +123,34 @@ class Grants:
             grant = None if row is None else session.get(OAuthGrantRow, row.grant_id)
             if row is None or grant is None or grant.expires_at <= now:
                 return None
-            if not grant.revoked and _is_next(session, row, now):
+            if not grant.revoked and is_next(session, row, now):
                 row.used_at = now if row.used_at is None else row.used_at
-                return _issue(session, grant.id, row.generation + 1, jti, expires_at, now)
+                return issue(session, grant.id, row.generation + 1, jti, expires_at, now)
             family = grant.id
         self.revoke(family, "a refresh token was used twice")
         return None
+
+    def let_in(self, subject: str) -> list[Grant]:
+        """What that person lets clients do now."""
+        now = int(self._clock())
+        alive = (OAuthGrantRow.expires_at > now) & OAuthGrantRow.code_used.is_(True) & OAuthGrantRow.revoked.is_(False)
+        with self._database.read() as session:
+            of_theirs = select(OAuthGrantRow).where(OAuthGrantRow.subject == subject, alive)
+            return [_value(row) for row in session.scalars(of_theirs.order_by(OAuthGrantRow.expires_at))]
+
+    def revoke_all(self, why: str, *, subject: str | None = None, client_id: str | None = None) -> None:
+        """End every grant of that person, of that client, or of both together."""
+        query = select(OAuthGrantRow.id)
+        if subject is not None:
+            query = query.where(OAuthGrantRow.subject == subject)
+        if client_id is not None:
+            query = query.where(OAuthGrantRow.client_id == client_id)
+        if subject is None and client_id is None:
+            raise ValueError("of whom?")
+        with self._database.read() as session:
+            ids = list(session.scalars(query))
+        for grant_id in ids:
+            self.revoke(grant_id, why)
 
     def revoke(self, grant_id: str, why: str) -> None:
         """End the family. Safe to be called again: what the sidecars were not told is told then."""
@@ -147,37 +170,25 @@ class Grants:
                 session.execute(delete(GrantedTokenRow).where(GrantedTokenRow.jti.in_(named)))
 
 
-def _is_next(session: Session, row: RefreshTokenRow, now: int) -> bool:
-    """Does it count? Unused it does; used, for ``GRACE_S``, if what came of it is unused: that is put aside then."""
-    if row.superseded:
-        return False
-    if row.used_at is None:
-        return True
-    newest = session.scalar(
-        select(func.max(RefreshTokenRow.generation)).where(RefreshTokenRow.grant_id == row.grant_id)
-    )
-    if newest != row.generation + 1 or now - row.used_at > GRACE_S:
-        return False
-    same = (RefreshTokenRow.grant_id == row.grant_id) & (RefreshTokenRow.generation == newest)
-    after = session.scalars(select(RefreshTokenRow).where(same)).all()
-    if any(one.used_at is not None for one in after):
-        return False
-    for one in after:
-        one.superseded = True
-    return True
+def begin_without_code(
+    session: Session, client_id: str, subject: str, scope: str, audience: Sequence[str], auth_time: int | None, now: int
+) -> str:
+    """Somebody said yes elsewhere: the id of a grant whose first tokens are to be issued in this transaction."""
+    row = _new(client_id, subject, scope, audience, auth_time)
+    row.redirect_uri = row.code_challenge = row.nonce = ""
+    row.code_hash, row.code_used, row.code_expires_at = hash_of(new_secret(CODE_PREFIX)), True, now
+    row.expires_at = now + FAMILY_LIFETIME_S
+    session.add(row)
+    session.flush()
+    return row.id
 
 
-def _issue(session: Session, grant_id: str, generation: int, jti: str, expires_at: int, now: int) -> str:
-    token = new_secret(REFRESH_PREFIX)
-    over = (GrantedTokenRow.grant_id == grant_id) & (GrantedTokenRow.expires_at <= now)
-    session.execute(delete(GrantedTokenRow).where(over))
-    session.add(
-        RefreshTokenRow(hash=hash_of(token), grant_id=grant_id, generation=generation, used_at=None, superseded=False)
-    )
-    session.add(GrantedTokenRow(jti=jti, grant_id=grant_id, expires_at=expires_at))
-    return token
+def _new(client_id: str, subject: str, scope: str, audience: Sequence[str], auth_time: int | None) -> OAuthGrantRow:
+    whose = {"client_id": client_id, "subject": subject, "scope": scope, "auth_time": auth_time}
+    return OAuthGrantRow(id=str(uuid.uuid4()), audience=list(audience), revoked=False, **whose)
 
 
 def _value(row: OAuthGrantRow) -> Grant:
-    r = row
-    return Grant(r.id, r.client_id, r.subject, r.scope, tuple(r.audience), r.redirect_uri, r.code_challenge)
+    r, audience = row, tuple(row.audience)
+    said = (r.id, r.client_id, r.subject, r.scope, audience, r.redirect_uri, r.code_challenge, r.nonce, r.auth_time)
+    return Grant(*said)

@@ -12,7 +12,8 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 if TYPE_CHECKING:
     from jwt.types import Options
 
-from .grants import REFRESH_PREFIX, Grant
+from .families import REFRESH_PREFIX
+from .grants import Grant
 from .token_grants import AUTH_METHODS
 
 MAX_TOKEN = 16_384

@@ -17,6 +17,7 @@ async def made(http: httpx.AsyncClient) -> None:
     for path, body in (
         ("/v1/policy", {"source": POLICY}),
         ("/v1/apps", {"name": "web"}),
+        ("/v1/clients", {"app": "web", "redirect_uris": ["https://web.test/"]}),
         ("/v1/api-keys", {"subject": "s", "name": "k"}),
         ("/v1/operators", {"name": "ci", "role": "editor"}),
     ):
@@ -29,6 +30,8 @@ async def made(http: httpx.AsyncClient) -> None:
         ("/v1/apps/web", "PATCH", "/v1/apps/web", {"scopes": ["a"]}),
         ("/v1/apps/web", "POST", "/v1/apps/web/secret", None),
         ("/v1/apps/web", "DELETE", "/v1/apps/web", None),
+        ("/v1/clients/web", "PATCH", "/v1/clients/web", {"public": True}),
+        ("/v1/clients/web", "DELETE", "/v1/clients/web", None),
         ("/v1/api-keys/k", "PATCH", "/v1/api-keys/k", {"scopes": ["a"]}),
         ("/v1/api-keys/k", "DELETE", "/v1/api-keys/k", None),
         ("/v1/operators/ci", "POST", "/v1/operators/ci/credential", None),

@@ -19,7 +19,8 @@ from control.errors import Invalid
 from control.identity import AccessTokens, Applications, TokenEndpoint
 from control.identity.oauth.authorization import Refused
 from control.identity.oauth.clients import Clients
-from control.identity.oauth.grants import CODE_LIFETIME_S, GRACE_S, Grants
+from control.identity.oauth.families import GRACE_S
+from control.identity.oauth.grants import CODE_LIFETIME_S, Grants
 from control.identity.oauth.revocation import own_access_token
 from control.store import open_database
 from control.store.tables import OAuthGrantRow, RefreshTokenRow
@@ -74,7 +75,11 @@ class Rig:
 
     def code(self, **changes: str | None) -> str:
         """What ann's yes brings."""
-        return parse_qs(urlsplit(self.authorization.allow(self.query(**changes), "ann")).query)["code"][0]
+        return self.code_of("ann", **changes)
+
+    def code_of(self, subject: str, **changes: str | None) -> str:
+        """What a yes of ``subject`` brings."""
+        return parse_qs(urlsplit(self.authorization.allow(self.query(**changes), subject)).query)["code"][0]
 
     def post(self, handle: Any, **form: str) -> tuple[int, dict[str, Any]]:
         """One request of the public client, unless it says otherwise."""
