@@ -26,6 +26,7 @@ from . import (
     issuer,
     issuers,
     keys,
+    oauth,
     openapi,
     operators,
     policy,
@@ -52,6 +53,7 @@ ROOMS = (
     operators,
     audit,
     issuer,
+    oauth,
 )
 """Where the endpoints are. What is not listed is not served."""
 

@@ -34,7 +34,7 @@ class Jwks(Given):
 
 
 class ClientGiven(Given):
-    """An application to register as a client. ``public``: it can keep no secret. ``jwks``: its proof is by these keys."""
+    """An application to register as a client. ``public``: it can keep no secret. ``jwks``: these prove it."""
 
     model_config = shown_as({"app": "web", "redirect_uris": [_BACK]})
 
@@ -125,7 +125,7 @@ def update_client(
 @router.delete("/clients/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.EDITOR, "identity:write")])
 def remove_client(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch) -> None:
     """It is an application like any other again. What people let it do is over, in the sidecars too."""
-    mesh.remove_client(mesh.applications.get(key).client_id, actor, holds=if_match.holds)
+    mesh.issuer.remove_client(mesh.applications.get(key).client_id, actor, holds=if_match.holds)
 
 
 def _client(app: Application, registered: Registration) -> Client:

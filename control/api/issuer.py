@@ -20,13 +20,16 @@ OPEN = frozenset(
     {
         "/oauth2/token",
         "/oauth2/revoke",
+        "/oauth2/introspect",
         "/.well-known/oauth-authorization-server",
         "/.well-known/jwks.json",
         "/live",
         "/ready",
     }
 )
-_CACHEABLE = {"Cache-Control": "public, max-age=60"}
+_WAITING = (b'{"error": "authorization_pending"', b'{"error": "slow_down"')
+"""RFC 8628 section 3.5: a device that waits guesses nothing."""
+CACHEABLE = {"Cache-Control": "public, max-age=60"}
 
 
 class Token(BaseModel):
@@ -38,28 +41,11 @@ class Token(BaseModel):
     scope: str | None = None
 
 
-class Revoked(BaseModel):
-    """RFC 7009 section 2.2: nothing more to say."""
-
-
 class TokenError(BaseModel):
     """RFC 6749 section 5.2."""
 
     error: str
     error_description: str | None = None
-
-
-class Metadata(BaseModel):
-    """RFC 8414 section 2."""
-
-    issuer: str
-    token_endpoint: str
-    revocation_endpoint: str
-    revocation_endpoint_auth_methods_supported: list[str]
-    jwks_uri: str
-    grant_types_supported: list[str]
-    token_endpoint_auth_methods_supported: list[str]
-    response_types_supported: list[str]
 
 
 class KeySet(BaseModel):
@@ -96,21 +82,7 @@ _TOKEN_ENDPOINT: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _FORM}}},
     "security": [{"client": []}, {}],
 }
-_REVOCATION_FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["token"],
-    "properties": {
-        "token": {"type": "string"},
-        "token_type_hint": {"type": "string"},
-        "client_id": {"type": "string"},
-        "client_secret": {"type": "string"},
-    },
-}
-_REVOCATION_ENDPOINT: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _REVOCATION_FORM}}},
-    "security": [{"client": []}, {}],
-}
-_REFUSED: dict[int | str, dict[str, Any]] = {
+REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": TokenError, "description": "invalid_request, invalid_scope, invalid_target or another of RFC 6749."},
     401: {
         "model": TokenError,
@@ -121,19 +93,14 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/oauth2/token", response_model=Token, responses=_REFUSED, openapi_extra=_TOKEN_ENDPOINT)
+@router.post("/oauth2/token", response_model=Token, responses=REFUSED, openapi_extra=_TOKEN_ENDPOINT)
 async def token(request: Request, mesh: TheMesh) -> Response:
     """The token endpoint. Tries that fail are counted by address."""
-    return await _answered(request, mesh.handle_token_request)
+    return await answered(request, mesh.issuer.token)
 
 
-@router.post("/oauth2/revoke", response_model=Revoked, responses=_REFUSED, openapi_extra=_REVOCATION_ENDPOINT)
-async def give_back(request: Request, mesh: TheMesh) -> Response:
-    """RFC 7009: a client gives back a token of its own, and the sidecars are told. Tries that fail are counted."""
-    return await _answered(request, mesh.handle_revocation_request)
-
-
-async def _answered(request: Request, handle: Handle) -> Response:
+async def answered(request: Request, handle: Handle) -> Response:
+    """What an endpoint of the issuer says. Tries that fail are counted by address."""
     attempts: Attempts = request.app.state.attempts
     address, body = address_of(request.scope), await request.body()
     shown = request.headers.get("authorization", "").encode() + b"\n" + body
@@ -144,7 +111,9 @@ async def _answered(request: Request, handle: Handle) -> Response:
     if len(request.headers.getlist("authorization")) > 1:
         headers["authorization"] = "several"  # RFC 6749 section 2.3: one way of authenticating in a request
     status, extra, answer = await trio.to_thread.run_sync(handle, request.method, headers, body)
-    if status >= 400:
+    if answer.startswith(_WAITING):
+        pass
+    elif status >= 400:
         attempts.failed(address, trio.current_time(), shown)
     else:
         attempts.succeeded(address, shown)
@@ -154,16 +123,10 @@ async def _answered(request: Request, handle: Handle) -> Response:
     return response
 
 
-@router.get("/.well-known/oauth-authorization-server", response_model=Metadata)
-def metadata(mesh: TheMesh) -> Response:
-    """RFC 8414 section 3: what clients may ask of this issuer."""
-    return JSONResponse(mesh.metadata(), headers=_CACHEABLE)
-
-
 @router.get("/.well-known/jwks.json", response_model=KeySet)
 def jwks(mesh: TheMesh) -> Response:
     """The public halves of the signing keys (RFC 7517 section 5)."""
-    return JSONResponse(mesh.jwks(), headers=_CACHEABLE)
+    return JSONResponse(mesh.jwks(), headers=CACHEABLE)
 
 
 @router.get("/live", tags=["probes"])

@@ -7,13 +7,15 @@
 ``credentials``     making a secret, keeping only its hash, comparing
 ``access_tokens``   what a token says: scopes, audience, times (RFC 9068, RFC 8707)
 ``token_request``   one request to the token endpoint, read strictly
-``token_endpoint``  RFC 6749 and RFC 7009 over Authlib
-``oauth``           where people are asked: authorization codes, refresh tokens, revocation
+``token_endpoint``  RFC 6749 and its neighbours over Authlib
+``oauth``           clients, grants that people stand behind, and what is asked of tokens
+``issuer``          all of it put together
 ``metadata``        RFC 8414: what clients may ask of this issuer
 """
 
 from .access_tokens import AccessTokens, IssuedToken
 from .applications import Application, Applications
+from .issuer import BuiltinIssuer
 from .operators import Operator, Operators
 from .roles import Role
 from .token_endpoint import TokenEndpoint
@@ -22,6 +24,7 @@ __all__ = [
     "AccessTokens",
     "Application",
     "Applications",
+    "BuiltinIssuer",
     "IssuedToken",
     "Operator",
     "Operators",

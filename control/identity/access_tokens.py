@@ -81,6 +81,10 @@ class AccessTokens:
             raise Invalid(f"the policy knows no service {unknown[0][:100]!r}", "invalid_target")
         return [known[service] for service in services]
 
+    def audience_of(self, application: Application) -> str | None:
+        """Of the service that the application is: the one of its name."""
+        return self._directory().get(application.name)
+
     def audiences_for(self, application: Application, asked: Sequence[str] | None) -> list[str]:
         """Those asked for (None: all that it may call), if it may have them; Invalid ``invalid_target``."""
         mine = application.services

@@ -1,22 +1,27 @@
-"""RFC 8414: what a client may ask of the built-in issuer. Lists what exists and nothing that is planned."""
+"""RFC 8414: what a client may ask of the built-in issuer. Lists what is served, and nothing that is planned."""
 
-from .oauth.token_grants import AUTH_METHODS as REVOCATION_AUTH_METHODS
-from .token_endpoint import AUTH_METHODS, GRANT_TYPES
+from collections.abc import Callable
+
+from .oauth.claimant import AUTH_METHODS, CONFIDENTIAL
 
 TOKEN_PATH = "/oauth2/token"
-REVOCATION_PATH = "/oauth2/revoke"
 JWKS_PATH = "/.well-known/jwks.json"
+_ENDPOINTS = {
+    "revocation_endpoint": ("/oauth2/revoke", AUTH_METHODS),
+    "introspection_endpoint": ("/oauth2/introspect", CONFIDENTIAL),
+}
 
 
-def metadata(issuer: str) -> dict[str, object]:
-    """The document at ``/.well-known/oauth-authorization-server``."""
+def metadata(issuer: str, is_served: Callable[[str], bool] = lambda _path: False) -> dict[str, object]:
+    """The document at ``/.well-known/oauth-authorization-server``; of what is optional, what ``is_served``."""
+    endpoints = {name: (path, methods) for name, (path, methods) in _ENDPOINTS.items() if is_served(path)}
     return {
         "issuer": issuer,
         "token_endpoint": issuer + TOKEN_PATH,
-        "revocation_endpoint": issuer + REVOCATION_PATH,
-        "revocation_endpoint_auth_methods_supported": list(REVOCATION_AUTH_METHODS),
         "jwks_uri": issuer + JWKS_PATH,
-        "grant_types_supported": list(GRANT_TYPES),
-        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-        "response_types_supported": [],  # required by section 2, and there is no authorization endpoint
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": list(CONFIDENTIAL),
+        "response_types_supported": [],  # required by section 2
+        **{name: issuer + path for name, (path, _) in endpoints.items()},
+        **{f"{name}_auth_methods_supported": list(methods) for name, (_, methods) in endpoints.items()},
     }

@@ -1,4 +1,4 @@
-"""``POST /oauth2/token`` and ``/oauth2/revoke``: RFC 6749 and 7009 with Authlib's framework-neutral server.
+"""``POST /oauth2/token`` and its neighbours: RFC 6749 and what builds on it, with Authlib's framework-neutral server.
 
 Authlib chooses the grant, authenticates the client and shapes the errors; what a token is, is ours. Every refusal
 of a client is the same 401, so that nobody learns which client ids exist.
@@ -10,7 +10,6 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
-    ClientMixin,
     InvalidClientError,
     InvalidRequestError,
     OAuth2Error,
@@ -20,18 +19,20 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from control.errors import Invalid
 
 from .access_tokens import AccessTokens
-from .applications import Application, Applications
+from .applications import Applications
 from .oauth.authorization import Authorization
+from .oauth.claimant import CONFIDENTIAL, Claimant
 from .oauth.clients import Clients
 from .oauth.grants import Grants
-from .oauth.revocation import AccessToken, Revocation
+from .oauth.introspection import Introspection
+from .oauth.own_tokens import AccessToken
+from .oauth.revocation import Revocation
 from .oauth.token_grants import AlwaysS256, CodeGrant, RefreshGrant, refused
 from .token_request import AuthlibRequest, TokenRequest, read_token_request
 
 Response = tuple[int, list[tuple[str, str]], bytes]
-
-AUTH_METHODS = ("client_secret_basic", "client_secret_post")
-GRANT_TYPES = ("client_credentials",)
+Read = Callable[[str], AccessToken | None]
+"""What a text says if it is an access token of ours that counts."""
 
 
 class _InvalidClientError(InvalidClientError):  # type: ignore[misc]  # Authlib has no types
@@ -46,48 +47,8 @@ class _InvalidClientError(InvalidClientError):  # type: ignore[misc]  # Authlib 
         return [*kept, ("WWW-Authenticate", 'Basic realm="oauth2", charset="UTF-8"')]
 
 
-class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
-    """An id that says to be an application. Becomes one when the secret proves it, or when it has none to prove."""
-
-    def __init__(self, client_id: str, applications: Applications, clients: Clients | None) -> None:
-        self.client_id, self._applications = client_id, applications
-        self._registration = None if clients is None else clients.get(client_id)
-        self.application: Application | None = None
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        self.application = self._applications.authenticate(self.client_id, client_secret)
-        return self.application is not None
-
-    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        public = self._registration is not None and self._registration.public
-        return method == "none" and self.is_there() if public else method in AUTH_METHODS
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type in GRANT_TYPES if self._registration is None else self._registration.may_use(grant_type)
-
-    def is_there(self) -> bool:
-        """An active application that may ask people. Proves nothing."""
-        self.application = self._applications.active(self.client_id)
-        return self.application is not None and self._registration is not None
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return self._registration is not None and self._registration.may_return_to(redirect_uri)
-
-    def get_default_redirect_uri(self) -> str | None:
-        uris = () if self._registration is None else self._registration.redirect_uris
-        return uris[0] if len(uris) == 1 else None
-
-    def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code" and self.is_there() and self.check_grant_type("authorization_code")
-
-    def get_allowed_scope(self, scope: str | None) -> str | None:
-        allowed = [] if self.application is None else self.application.scopes
-        wanted = allowed if scope is None else scope.split(" ")
-        return " ".join(dict.fromkeys(wanted)) if set(wanted) <= set(allowed) else None
-
-
 class _Grant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
 
     def validate_requested_scope(self) -> None:
         """Ours to check, against what the application may have, when the token is made."""
@@ -121,8 +82,8 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
             self.register_grant(CodeGrant, [AlwaysS256(required=True)])
             self.register_grant(RefreshGrant)
 
-    def query_client(self, client_id: str) -> _Client:
-        return _Client(client_id, self._applications, self._clients)
+    def query_client(self, client_id: str) -> Claimant:
+        return Claimant(client_id, self._applications, self._clients)
 
     def get_authorization_grant(self, request: AuthlibRequest) -> Any:
         """Only for a client that may ask people; else Authlib's error."""
@@ -170,17 +131,22 @@ class TokenEndpoint:
         """What the pages of the authorization endpoint stand on."""
         return Authorization(self._server, issuer)
 
-    def revocation(
-        self, read: Callable[[str], AccessToken | None], withdraw: Callable[[Sequence[str]], None]
-    ) -> "Handle":
+    def revocation(self, read: Read, withdraw: Callable[[Sequence[str]], None]) -> "Handle":
         """RFC 7009, as one function of a request."""
-        self._server.register_endpoint(Revocation(self._server, read, withdraw))
+        return self._offered(Revocation(self._server, read, withdraw), "token")
 
-        def revoked(request: TokenRequest) -> Response:
-            response: Response = self._server.create_endpoint_response(Revocation.ENDPOINT_NAME, request)
+    def introspection(self, read: Read) -> "Handle":
+        """RFC 7662, as one function of a request."""
+        return self._offered(Introspection(self._server, read), "token")
+
+    def _offered(self, endpoint: Any, needs: str = "") -> "Handle":
+        self._server.register_endpoint(endpoint)
+
+        def answered(request: TokenRequest) -> Response:
+            response: Response = self._server.create_endpoint_response(endpoint.ENDPOINT_NAME, request)
             return response
 
-        return lambda method, headers, body: self._answered(method, headers, body, "token", revoked)
+        return lambda method, headers, body: self._answered(method, headers, body, needs, answered)
 
     def _answered(
         self,

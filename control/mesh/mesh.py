@@ -19,11 +19,9 @@ from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
-from control.identity import AccessTokens, Applications, IssuedToken, Operators, TokenEndpoint
+from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
 from control.identity.metadata import metadata
-from control.identity.oauth.clients import Clients, Registration
-from control.identity.oauth.grants import Grants
-from control.identity.oauth.revocation import AccessToken, own_access_token
+from control.identity.oauth.own_tokens import AccessToken, own_access_token
 from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
 from control.store import Database, open_database
@@ -82,10 +80,9 @@ class Mesh:
         self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
         self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
         withdraw = Withdrawal(self._ledger, self._issuer_named).withdraw
-        self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
-        self._endpoint = TokenEndpoint(self.applications, self._tokens, self.clients, self.grants)
-        self.authorization = self._endpoint.authorization(issuer_url)
-        self.handle_revocation_request = self._endpoint.revocation(self._own_token, withdraw)
+        self.issuer = BuiltinIssuer(
+            database, self.applications, self._tokens, issuer_url, clock, self._own_token, withdraw
+        )
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
@@ -108,7 +105,12 @@ class Mesh:
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
         self.sidecars, self.admitted = self._enrolment.sidecars, self._enrolment.admitted
         self.revoked, self.prune = self._enrolment.revoked, Pruning(self._database, self._clock).prune
-        self.handle_token_request, self.in_charge = self._endpoint.handle, self._in_charge.is_held
+        self.clients, self.grants, self.authorization = (
+            self.issuer.clients,
+            self.issuer.grants,
+            self.issuer.authorization,
+        )
+        self.in_charge = self._in_charge.is_held
 
     def close(self) -> None:
         """Give the database back."""
@@ -220,9 +222,9 @@ class Mesh:
         self._push_tls.renew_if_due(self._clock())
         return self._keys.advance(in_force) if self._in_charge.is_held() else []
 
-    def metadata(self) -> dict[str, object]:
-        """RFC 8414."""
-        return metadata(self._issuer_url)
+    def metadata(self, is_served: Callable[[str], bool]) -> dict[str, object]:
+        """RFC 8414, of the paths that are served."""
+        return metadata(self._issuer_url, is_served)
 
     def issue(
         self,
@@ -241,12 +243,6 @@ class Mesh:
             detail = {"jti": issued.token_id, "scope": issued.scope, "expires_at": issued.expires_at}
             record(session, self._clock(), actor, "token.issue", found.name, **detail)
         return issued
-
-    def remove_client(self, client_id: str, actor: str, *, holds: Callable[[Registration], None]) -> None:
-        """It is an application like any other again, and what people let it do is over in the sidecars too."""
-        holds(self.clients.find(client_id))
-        self.grants.revoke_all("the client was removed", client_id=client_id)
-        self.clients.remove(client_id, actor, self._clock(), holds=holds)
 
     def create_join_token(
         self, service: str, actor: str, *, uses: int = 1, lifetime_s: int = 3600
@@ -276,7 +272,14 @@ class Mesh:
             return newest(session, limit, before=before, actor=actor, action=action)
 
     def _own_token(self, token: str) -> AccessToken | None:
-        return own_access_token(token, self._issuer_url, self._keys.jwks()["keys"], self._clock())
+        """What it says, if it is ours and counts: as a sidecar would find, and its application is there and active."""
+        now = self._clock()
+        found = own_access_token(token, self._issuer_url, self._keys.jwks()["keys"], now)
+        if found is None or self.applications.active(found.client_id) is None:
+            return None
+        builtin = {issuer.name for policy in self._ledger.policies() for issuer in policy.issuers if issuer.builtin}
+        with self._database.read() as session:
+            return None if revocations.names(session, builtin, found.claims, now) else found
 
     def _check(self, policy: Policy) -> None:
         with self._database.read() as session:

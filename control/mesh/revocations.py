@@ -6,8 +6,9 @@ that it issued until then is refused. That refuses more than was asked for, and 
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -90,6 +91,19 @@ def in_force(session: Session, at: float) -> list[RevocationInfo]:
     wanted = or_(RevocationRow.until == 0, RevocationRow.until >= int(at))
     rows = session.scalars(select(RevocationRow).where(wanted).order_by(RevocationRow.version, RevocationRow.id))
     return [RevocationInfo(r.id, r.issuer, r.by, r.value, r.before, r.until, r.version, r.created_at) for r in rows]
+
+
+def names(session: Session, issuers: Collection[str], claims: Mapping[str, Any], at: float) -> bool:
+    """Is a token of one of ``issuers``, of which it is known what it says, revoked?"""
+    said = {"jti": claims.get("jti"), "subject": claims.get("sub"), "client": claims.get("client_id"), "issuer": ""}
+    named = or_(*((RevocationRow.by == by) & (RevocationRow.value == value) for by, value in said.items()))
+    found = select(RevocationRow.id).where(
+        RevocationRow.issuer.in_(issuers),
+        RevocationRow.before >= int(claims.get("iat", 0)),
+        or_(RevocationRow.until == 0, RevocationRow.until >= int(at)),
+        named,
+    )
+    return session.scalar(found.limit(1)) is not None
 
 
 def fold(session: Session, version: int, now: float) -> tuple[Revocation, int] | None:

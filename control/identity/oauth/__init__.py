@@ -1,8 +1,14 @@
 """OAuth 2.1 where people are asked: over Authlib's server, with what has to be kept kept in the store.
 
-``clients``        applications that may ask people, and where those may be sent back to
-``grants``         authorization codes, and the families of refresh tokens that come of them
-``token_grants``   the two grants at the token endpoint: a code with PKCE, a refresh token
+``clients``        what applications may do beyond asking for tokens of their own
+``redirects``      where people may be sent back to
+``client_keys``    the public keys by which clients prove themselves
+``claimant``       who says to be a client, as Authlib asks about it
+``grants``         authorization codes, and what people let clients do
+``families``       the refresh tokens of one grant
+``token_grants``   two grants of the token endpoint: a code with PKCE, a refresh token
 ``authorization``  the authorization endpoint without its pages: look at a request, allow it, deny it
+``own_tokens``     our access tokens, read again
 ``revocation``     RFC 7009: a client gives a token back
+``introspection``  RFC 7662: what a token says, and whether it counts
 """

@@ -55,6 +55,14 @@ class Grant:
         return getattr(client, "client_id", None) == self.client_id
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRefreshToken:
+    """One that counts."""
+
+    grant: Grant
+    expires_at: int
+
+
 class Grants:
     """Those in the store. Thread-safe."""
 
@@ -97,6 +105,15 @@ class Grants:
             found = session.get(RefreshTokenRow, hash_of(token))
             row = None if found is None else session.get(OAuthGrantRow, found.grant_id)
             return None if row is None else _value(row)
+
+    def live_refresh_token(self, token: str) -> LiveRefreshToken | None:
+        """The one that ``token`` is, if it counts and was not used."""
+        with self._database.read() as session:
+            row = session.get(RefreshTokenRow, hash_of(token))
+            of = None if row is None else session.get(OAuthGrantRow, row.grant_id)
+            if row is None or of is None or row.used_at is not None or row.superseded:
+                return None
+            return None if of.revoked or of.expires_at <= self._clock() else LiveRefreshToken(_value(of), of.expires_at)
 
     def redeem(self, code: str, jti: str, expires_at: int) -> str | None:
         """Use the code: the first refresh token, or None if it counts no more. A second use ends the family."""

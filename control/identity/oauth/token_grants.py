@@ -14,9 +14,9 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from control.errors import Invalid
 from control.identity.access_tokens import IssuedToken
 
+from .claimant import AUTH_METHODS
 from .grants import Grant
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 Answer = tuple[int, dict[str, object], list[tuple[str, str]]]
 
 

@@ -49,7 +49,13 @@ ELSEWHERE = {
     "DELETE /v1/freeze": "test_canaries",
     "POST /oauth2/revoke": "needs a token: test_revocation_by_clients",
 }
-CHANGES_NOTHING = {"POST /oauth2/token", "POST /v1/explain", "POST /v1/policy/check", "POST /v1/policy/diff"}
+CHANGES_NOTHING = {
+    "POST /oauth2/token",
+    "POST /oauth2/introspect",
+    "POST /v1/explain",
+    "POST /v1/policy/check",
+    "POST /v1/policy/diff",
+}
 SHOWN_ONCE = ("client_secret", "credential", "key", "token", "access_token")
 LOOKS = {"POST /v1/issuers/{key}/refresh"}
 """What it finds is a change that the system makes, with an entry of its own."""

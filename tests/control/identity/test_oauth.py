@@ -21,7 +21,7 @@ from control.identity.oauth.authorization import Refused
 from control.identity.oauth.clients import Clients
 from control.identity.oauth.families import GRACE_S
 from control.identity.oauth.grants import CODE_LIFETIME_S, Grants
-from control.identity.oauth.revocation import own_access_token
+from control.identity.oauth.own_tokens import AccessToken, own_access_token
 from control.store import open_database
 from control.store.tables import OAuthGrantRow, RefreshTokenRow
 
@@ -48,9 +48,8 @@ class Rig:
         self.grants = Grants(self.database, self.clock, self.withdrawn.extend)
         self.endpoint = TokenEndpoint(applications, tokens, clients, self.grants)
         self.authorization = self.endpoint.authorization(ISSUER)
-        self.revocation = self.endpoint.revocation(
-            lambda token: own_access_token(token, ISSUER, [self.jwk], self.now), self.withdrawn.extend
-        )
+        self.revocation = self.endpoint.revocation(self.read, self.withdrawn.extend)
+        self.introspection = self.endpoint.introspection(self.read)
         self.spa, _ = applications.create("spa", "ann", scopes=["orders:read", "stock:read"])
         self.web, self.secret = applications.create("web", "ann", scopes=["orders:read"])
         clients.register(self.spa.client_id, [BACK, "http://127.0.0.1/cb"], "ann", NOW, public=True)
@@ -59,6 +58,11 @@ class Rig:
     def clock(self) -> float:
         """Goes when it is told to."""
         return self.now
+
+    def read(self, token: str) -> AccessToken | None:
+        """As the mesh does it, without its revocations."""
+        found = own_access_token(token, ISSUER, [self.jwk], self.now)
+        return None if found is None or found.jti in self.withdrawn else found
 
     def query(self, **changes: str | None) -> str:
         """An authorization request of the public client."""

@@ -397,9 +397,7 @@ def test_tokens_by_request_and_by_operator(rig: Rig) -> None:
     rig.push()
     app, secret = rig.mesh.applications.create("web", "ann", scopes=["orders:read"])
     body = f"grant_type=client_credentials&client_id={app.client_id}&client_secret={secret}".encode()
-    status, _, answer = rig.mesh.handle_token_request(
-        "POST", {"content-type": "application/x-www-form-urlencoded"}, body
-    )
+    status, _, answer = rig.mesh.issuer.token("POST", {"content-type": "application/x-www-form-urlencoded"}, body)
     assert status == 200
     assert secret.encode() not in answer
     assert rig.mesh.issue("web", "ann", services=["stock"]).audience == ["https://stock.shop.test"]
@@ -409,4 +407,4 @@ def test_tokens_by_request_and_by_operator(rig: Rig) -> None:
 
 def test_metadata_points_at_control(rig: Rig) -> None:
     """Without the slash that the setting ended in."""
-    assert rig.mesh.metadata()["token_endpoint"] == "http://control.test/oauth2/token"
+    assert rig.mesh.metadata(lambda _: True)["token_endpoint"] == "http://control.test/oauth2/token"

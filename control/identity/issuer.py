@@ -1,0 +1,39 @@
+"""The built-in issuer put together: what it keeps, and its endpoints, each as one function of a request."""
+
+from collections.abc import Callable, Collection
+
+from control.store import Database
+
+from .access_tokens import AccessTokens
+from .applications import Applications
+from .oauth.clients import Clients, Holds
+from .oauth.grants import Grants
+from .token_endpoint import Read, TokenEndpoint
+
+
+class BuiltinIssuer:
+    """Thread-safe. ``read``: what an access token of ours says, if it counts; ``withdraw``: tells the sidecars of those
+    that no longer do."""
+
+    def __init__(
+        self,
+        database: Database,
+        applications: Applications,
+        tokens: AccessTokens,
+        url: str,
+        clock: Callable[[], float],
+        read: Read,
+        withdraw: Callable[[Collection[str]], None],
+    ) -> None:
+        self._clock = clock
+        self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
+        endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
+        self.authorization = endpoint.authorization(url)
+        self.token, self.revocation = endpoint.handle, endpoint.revocation(read, withdraw)
+        self.introspection = endpoint.introspection(read)
+
+    def remove_client(self, client_id: str, actor: str, *, holds: Holds) -> None:
+        """It is an application like any other again, and what people let it do is over in the sidecars too."""
+        holds(self.clients.find(client_id))
+        self.grants.revoke_all("the client was removed", client_id=client_id)
+        self.clients.remove(client_id, actor, self._clock(), holds=holds)

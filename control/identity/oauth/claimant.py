@@ -1,0 +1,56 @@
+"""Who says to be a client, as Authlib asks about it: proven by a secret, or by having none to prove.
+
+Read anew for every request, so that what an operator changes counts at once. Knows nothing of requests.
+"""
+
+from authlib.oauth2.rfc6749 import ClientMixin
+
+from control.identity.applications import Application, Applications
+
+from .clients import Clients
+
+CONFIDENTIAL = ("client_secret_basic", "client_secret_post")
+"""How a client proves who it is (RFC 7591 section 2: ``token_endpoint_auth_method``)."""
+AUTH_METHODS = (*CONFIDENTIAL, "none")
+
+
+class Claimant(ClientMixin):  # type: ignore[misc]  # Authlib has no types
+    """An id that says to be an application. Becomes one when the secret proves it, or when it has none to prove."""
+
+    def __init__(self, client_id: str, applications: Applications, clients: Clients | None) -> None:
+        self.client_id, self._applications = client_id, applications
+        self._registration = None if clients is None else clients.get(client_id)
+        self.application: Application | None = None
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        self.application = self._applications.authenticate(self.client_id, client_secret)
+        return self.application is not None
+
+    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
+        public = self._registration is not None and self._registration.public
+        return method == "none" and self.is_there() if public else method in CONFIDENTIAL
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        if self._registration is None:
+            return grant_type == "client_credentials"
+        return self._registration.may_use(grant_type)
+
+    def is_there(self) -> bool:
+        """An active application that may ask people. Proves nothing."""
+        self.application = self._applications.active(self.client_id)
+        return self.application is not None and self._registration is not None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return self._registration is not None and self._registration.may_return_to(redirect_uri)
+
+    def get_default_redirect_uri(self) -> str | None:
+        uris = () if self._registration is None else self._registration.redirect_uris
+        return uris[0] if len(uris) == 1 else None
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and self.is_there() and self.check_grant_type("authorization_code")
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        allowed = [] if self.application is None else self.application.scopes
+        wanted = allowed if scope is None else scope.split(" ")
+        return " ".join(dict.fromkeys(wanted)) if set(wanted) <= set(allowed) else None
