@@ -6,6 +6,8 @@ from control.store import Database
 
 from .access_tokens import AccessTokens
 from .applications import Applications
+from .metadata import TOKEN_PATH
+from .oauth.assertions import Assertions
 from .oauth.clients import Clients, Holds
 from .oauth.grants import Grants
 from .token_endpoint import Read, TokenEndpoint
@@ -28,6 +30,7 @@ class BuiltinIssuer:
         self._clock = clock
         self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
         endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
+        endpoint.take_assertions(Assertions(database, (url, url + TOKEN_PATH), clock))
         self.authorization = endpoint.authorization(url)
         self.token, self.revocation = endpoint.handle, endpoint.revocation(read, withdraw)
         self.introspection = endpoint.introspection(read)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .oauth.claimant import AUTH_METHODS, CONFIDENTIAL
+from .oauth.client_keys import ALGORITHMS
 
 TOKEN_PATH = "/oauth2/token"
 JWKS_PATH = "/.well-known/jwks.json"
@@ -24,4 +25,5 @@ def metadata(issuer: str, is_served: Callable[[str], bool] = lambda _path: False
         "response_types_supported": [],  # required by section 2
         **{name: issuer + path for name, (path, _) in endpoints.items()},
         **{f"{name}_auth_methods_supported": list(methods) for name, (_, methods) in endpoints.items()},
+        **{f"{name}_auth_signing_alg_values_supported": list(ALGORITHMS) for name in ("token_endpoint", *endpoints)},
     }

@@ -20,8 +20,9 @@ from control.errors import Invalid
 
 from .access_tokens import AccessTokens
 from .applications import Applications
+from .oauth.assertions import Assertions
 from .oauth.authorization import Authorization
-from .oauth.claimant import CONFIDENTIAL, Claimant
+from .oauth.claimant import CONFIDENTIAL, PRIVATE_KEY_JWT, Claimant
 from .oauth.clients import Clients
 from .oauth.grants import Grants
 from .oauth.introspection import Introspection
@@ -76,6 +77,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
         self, applications: Applications, tokens: AccessTokens, clients: Clients | None, grants: Grants | None
     ) -> None:
         super().__init__()
+        self.takes_assertions = False
         self._applications, self.tokens, self._clients, self.grants = applications, tokens, clients, grants
         self.register_grant(_Grant)
         if grants is not None:
@@ -93,8 +95,9 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
         return super().get_authorization_grant(request)
 
     def authenticate_client(self, request: Any, methods: Sequence[str], endpoint: str = "token") -> Any:
+        known = [method for method in methods if method != PRIVATE_KEY_JWT or self.takes_assertions]
         try:
-            return super().authenticate_client(request, methods, endpoint)
+            return super().authenticate_client(request, known, endpoint)
         except InvalidClientError as error:
             raise _InvalidClientError from error
 
@@ -126,6 +129,11 @@ class TokenEndpoint:
     def handle(self, method: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Answer one request for a token."""
         return self._answered(method, headers, body, "grant_type", self._server.create_token_response)
+
+    def take_assertions(self, assertions: Assertions) -> None:
+        """Let clients prove themselves by their keys."""
+        self._server.register_client_auth_method(PRIVATE_KEY_JWT, assertions)
+        self._server.takes_assertions = True
 
     def authorization(self, issuer: str) -> Authorization:
         """What the pages of the authorization endpoint stand on."""

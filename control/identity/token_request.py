@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_PARAMETERS = 100
@@ -41,8 +42,7 @@ def read_token_request(headers: Mapping[str, str], body: bytes, needs: str = "gr
     if not parameters.get(needs):
         raise InvalidRequestError(f"{needs} is missing")
     authorization = lowered.get("authorization")
-    if authorization is not None:
-        _check_one_authentication(authorization, parameters)
+    _check_one_authentication(authorization, parameters)
     resources = tuple(value for name, value in pairs if name == "resource" and value)
     return TokenRequest(authorization, parameters, resources or None)
 
@@ -62,10 +62,13 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
         raise InvalidRequestError("The body is not a form") from error
 
 
-def _check_one_authentication(authorization: str, parameters: Mapping[str, str]) -> None:
-    if "client_secret" in parameters:
+def _check_one_authentication(authorization: str | None, parameters: Mapping[str, str]) -> None:
+    ways = (authorization is not None, "client_secret" in parameters, "client_assertion" in parameters)
+    if sum(ways) > 1:
         raise InvalidRequestError("The client authenticates in two ways at once")
-    name = basic_user(authorization)
+    if ("client_assertion" in parameters) != (parameters.get("client_assertion_type") == ASSERTION_TYPE):
+        raise InvalidRequestError("client_assertion and its client_assertion_type go together")
+    name = None if authorization is None else basic_user(authorization)
     if name is not None and parameters.get("client_id", name) != name:
         raise InvalidRequestError("client_id is not the one that authenticates")
 

@@ -3,6 +3,7 @@
 ``clients``        what applications may do beyond asking for tokens of their own
 ``redirects``      where people may be sent back to
 ``client_keys``    the public keys by which clients prove themselves
+``assertions``     RFC 7523: a client proves itself by a key
 ``claimant``       who says to be a client, as Authlib asks about it
 ``grants``         authorization codes, and what people let clients do
 ``families``       the refresh tokens of one grant

@@ -1,7 +1,10 @@
-"""Who says to be a client, as Authlib asks about it: proven by a secret, or by having none to prove.
+"""Who says to be a client, as Authlib asks about it: proven by a secret, by a key, or by having neither.
 
 Read anew for every request, so that what an operator changes counts at once. Knows nothing of requests.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
@@ -9,7 +12,9 @@ from control.identity.applications import Application, Applications
 
 from .clients import Clients
 
-CONFIDENTIAL = ("client_secret_basic", "client_secret_post")
+PRIVATE_KEY_JWT = "private_key_jwt"
+SECRET = ("client_secret_basic", "client_secret_post")
+CONFIDENTIAL = (PRIVATE_KEY_JWT, *SECRET)
 """How a client proves who it is (RFC 7591 section 2: ``token_endpoint_auth_method``)."""
 AUTH_METHODS = (*CONFIDENTIAL, "none")
 
@@ -27,8 +32,15 @@ class Claimant(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         return self.application is not None
 
     def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        public = self._registration is not None and self._registration.public
-        return method == "none" and self.is_there() if public else method in CONFIDENTIAL
+        registered = self._registration
+        if registered is None or not (registered.public or registered.jwks):
+            return method in SECRET
+        return method == ("none" if registered.public else PRIVATE_KEY_JWT) and self.is_there()
+
+    @property
+    def jwks(self) -> Mapping[str, Any] | None:
+        """The keys that it registered."""
+        return None if self._registration is None else self._registration.jwks
 
     def check_grant_type(self, grant_type: str) -> bool:
         if self._registration is None:

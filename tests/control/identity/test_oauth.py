@@ -17,6 +17,7 @@ from control.authority import keyring
 from control.authority.vault import Vault
 from control.errors import Invalid
 from control.identity import AccessTokens, Applications, TokenEndpoint
+from control.identity.oauth.assertions import Assertions
 from control.identity.oauth.authorization import Refused
 from control.identity.oauth.clients import Clients
 from control.identity.oauth.families import GRACE_S
@@ -47,6 +48,7 @@ class Rig:
         self.applications, self.clients = applications, clients
         self.grants = Grants(self.database, self.clock, self.withdrawn.extend)
         self.endpoint = TokenEndpoint(applications, tokens, clients, self.grants)
+        self.endpoint.take_assertions(Assertions(self.database, (ISSUER, ISSUER + "/oauth2/token"), self.clock))
         self.authorization = self.endpoint.authorization(ISSUER)
         self.revocation = self.endpoint.revocation(self.read, self.withdrawn.extend)
         self.introspection = self.endpoint.introspection(self.read)
