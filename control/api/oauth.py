@@ -7,9 +7,11 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
+from starlette.status import HTTP_201_CREATED
 
 from .given import TheMesh
 from .issuer import CACHEABLE, REFUSED, answered
+from .problems import Refusal
 
 router = APIRouter(tags=["issuer"])
 
@@ -34,6 +36,21 @@ class Introspected(BaseModel):
     act: dict[str, Any] | None = None
 
 
+class Pushed(BaseModel):
+    """RFC 9126 section 2.2."""
+
+    request_uri: str
+    expires_in: int
+
+
+class Person(BaseModel):
+    """OpenID Connect Core section 5.3.2: what is known, as far as the token's scopes go."""
+
+    model_config = ConfigDict(extra="allow")
+
+    sub: str
+
+
 class Metadata(BaseModel):
     """RFC 8414 section 2: the members that are always there. Others name what else is served."""
 
@@ -56,6 +73,10 @@ def _form(needs: str, **more: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}, "security": [{"client": []}, {}]}
 
 
+_AUTHORIZATION = (
+    *("redirect_uri", "scope", "resource", "state", "nonce", "prompt", "max_age"),
+    *("code_challenge", "code_challenge_method"),
+)
 _TOKEN = _form("token", token_type_hint="")
 
 
@@ -69,6 +90,43 @@ async def give_back(request: Request, mesh: TheMesh) -> Response:
 async def introspect(request: Request, mesh: TheMesh) -> Response:
     """RFC 7662: what a token says and whether it counts, for the client it was issued to and the service it is for."""
     return await answered(request, mesh.issuer.introspection)
+
+
+@router.post(
+    "/oauth2/par",
+    response_model=Pushed,
+    status_code=HTTP_201_CREATED,
+    responses=REFUSED,
+    openapi_extra=_form("response_type", **dict.fromkeys(_AUTHORIZATION, "")),
+)
+async def push_request(request: Request, mesh: TheMesh) -> Response:
+    """RFC 9126: a client sends its authorization request ahead."""
+    return await answered(request, mesh.issuer.pushed)
+
+
+@router.get("/oauth2/userinfo", response_model=Person, responses=REFUSED)
+async def userinfo(request: Request, mesh: TheMesh) -> Response:
+    """OpenID Connect Core section 5.3: who the access token speaks for, as far as its scopes go."""
+    return await answered(request, mesh.issuer.userinfo)
+
+
+@router.post("/oauth2/userinfo", response_model=Person, responses=REFUSED)
+async def userinfo_by_post(request: Request, mesh: TheMesh) -> Response:
+    """The same."""
+    return await answered(request, mesh.issuer.userinfo)
+
+
+@router.get(
+    "/.well-known/openid-configuration",
+    response_model=Metadata,
+    responses={404: {"description": "People are not asked here."}},
+)
+def openid_configuration(request: Request, mesh: TheMesh) -> Response:
+    """OpenID Connect Discovery section 4."""
+    found = mesh.discovery(partial(_is_served, request.app))
+    if found is None:
+        raise Refusal(404, "People are not asked here.")
+    return JSONResponse(found, headers=CACHEABLE)
 
 
 @router.get("/.well-known/oauth-authorization-server", response_model=Metadata)

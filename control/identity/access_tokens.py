@@ -56,7 +56,7 @@ class AccessTokens:
         """A token for ``application``: None means for itself, all of its scopes, all that it may call, the usual
         lifetime. Invalid ``invalid_scope`` or ``invalid_target`` for what it may not have."""
         granted = _scope(application, scopes)
-        audience = self.audiences_for(application, audiences)
+        audience = self.audiences_for(application, audiences, granted.split())
         now = int(self._clock())
         expires_at = now + (self._lifetime_s if lifetime_s is None else _lifetime(lifetime_s))
         token_id = str(uuid.uuid4())
@@ -73,6 +73,10 @@ class AccessTokens:
             claims["scope"] = granted
         return IssuedToken(self._sign(claims), token_id, now, expires_at, granted, audience)
 
+    def now(self) -> float:
+        """By the clock of the tokens."""
+        return self._clock()
+
     def audiences_of(self, services: Sequence[str]) -> list[str]:
         """The audiences of the services named; Invalid ``invalid_target`` for one that the policy does not know."""
         known = self._directory()
@@ -85,14 +89,18 @@ class AccessTokens:
         """Of the service that the application is: the one of its name."""
         return self._directory().get(application.name)
 
-    def audiences_for(self, application: Application, asked: Sequence[str] | None) -> list[str]:
-        """Those asked for (None: all that it may call), if it may have them; Invalid ``invalid_target``."""
+    def audiences_for(
+        self, application: Application, asked: Sequence[str] | None, scopes: Sequence[str] = ()
+    ) -> list[str]:
+        """Those asked for (None: all that it may call), if it may have them; Invalid ``invalid_target``. With the scope
+        ``openid`` there is one service more, and alone if need be: who they are (OpenID Connect Core section 5.3)."""
         mine = application.services
         callable_ = [url for name, url in self._directory().items() if mine is None or name in mine]
-        wanted = callable_ if asked is None else list(dict.fromkeys(asked))
+        own = [self._issuer] if "openid" in scopes else []
+        wanted = callable_ or own if asked is None else list(dict.fromkeys(asked))
         if not wanted:
             raise Invalid("there is no service that this application may call", "invalid_target")
-        if not set(wanted) <= set(callable_):
+        if not set(wanted) <= {*callable_, *own}:
             raise Invalid("this application may not call what was asked for", "invalid_target")
         return wanted
 

@@ -1,6 +1,7 @@
 """The built-in issuer put together: what it keeps, and its endpoints, each as one function of a request."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from control.store import Database
 
@@ -10,12 +11,15 @@ from .metadata import TOKEN_PATH
 from .oauth.assertions import Assertions
 from .oauth.clients import Clients, Holds
 from .oauth.grants import Grants
+from .oauth.id_tokens import IdTokens
+from .oauth.pushed import PushedRequests
+from .oauth.userinfo import Describe, UserInfoEndpoint
 from .token_endpoint import Read, TokenEndpoint
 
 
 class BuiltinIssuer:
     """Thread-safe. ``read``: what an access token of ours says, if it counts; ``withdraw``: tells the sidecars of those
-    that no longer do."""
+    that no longer do; ``sign``: a JWT that is no access token; ``describe``: what is known of a person."""
 
     def __init__(
         self,
@@ -26,14 +30,20 @@ class BuiltinIssuer:
         clock: Callable[[], float],
         read: Read,
         withdraw: Callable[[Collection[str]], None],
+        sign: Callable[[Mapping[str, Any]], str],
+        describe: Describe = lambda _subject: {},
     ) -> None:
         self._clock = clock
         self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
-        endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
+        self.endpoint = endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
         endpoint.take_assertions(Assertions(database, (url, url + TOKEN_PATH), clock))
         self.authorization = endpoint.authorization(url)
         self.token, self.revocation = endpoint.handle, endpoint.revocation(read, withdraw)
         self.introspection = endpoint.introspection(read)
+        self.requests = PushedRequests(database, clock)
+        self.pushed = endpoint.pushed(self.authorization, self.requests)
+        endpoint.identify(IdTokens(url, sign, clock))
+        self.userinfo = UserInfoEndpoint(read, describe).handle
 
     def remove_client(self, client_id: str, actor: str, *, holds: Holds) -> None:
         """It is an application like any other again, and what people let it do is over in the sidecars too."""

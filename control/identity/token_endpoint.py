@@ -25,8 +25,10 @@ from .oauth.authorization import Authorization
 from .oauth.claimant import CONFIDENTIAL, PRIVATE_KEY_JWT, Claimant
 from .oauth.clients import Clients
 from .oauth.grants import Grants
+from .oauth.id_tokens import IdTokens
 from .oauth.introspection import Introspection
 from .oauth.own_tokens import AccessToken
+from .oauth.pushed import PushedRequestEndpoint, PushedRequests
 from .oauth.revocation import Revocation
 from .oauth.token_grants import AlwaysS256, CodeGrant, RefreshGrant, refused
 from .token_request import AuthlibRequest, TokenRequest, read_token_request
@@ -78,6 +80,8 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
     ) -> None:
         super().__init__()
         self.takes_assertions = False
+        self.pushed: PushedRequests | None = None
+        self.id_tokens: IdTokens | None = None
         self._applications, self.tokens, self._clients, self.grants = applications, tokens, clients, grants
         self.register_grant(_Grant)
         if grants is not None:
@@ -146,6 +150,15 @@ class TokenEndpoint:
     def introspection(self, read: Read) -> "Handle":
         """RFC 7662, as one function of a request."""
         return self._offered(Introspection(self._server, read), "token")
+
+    def pushed(self, authorization: Authorization, pushed: PushedRequests) -> "Handle":
+        """RFC 9126, as one function of a request."""
+        self._server.pushed = pushed
+        return self._offered(PushedRequestEndpoint(self._server, authorization, pushed), "response_type")
+
+    def identify(self, id_tokens: IdTokens) -> None:
+        """Let clients that ask for ``openid`` know who let them in."""
+        self._server.id_tokens = id_tokens
 
     def _offered(self, endpoint: Any, needs: str = "") -> "Handle":
         self._server.register_endpoint(endpoint)

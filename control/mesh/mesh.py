@@ -7,6 +7,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
-from control.identity.metadata import metadata
+from control.identity.metadata import discovery, metadata
 from control.identity.oauth.own_tokens import AccessToken, own_access_token
 from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
@@ -78,10 +79,12 @@ class Mesh:
         self.operators, self.api_keys = Operators(database, clock), ApiKeys(self._ledger, self.applications)
         self._in_charge = database.lease("background")
         self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
-        self._tokens = AccessTokens(issuer_url, self._audiences, Signer(database, vault).sign, clock, token_lifetime_s)
+        signer = Signer(database, vault)
+        self._tokens = AccessTokens(issuer_url, self._audiences, signer.sign, clock, token_lifetime_s)
         withdraw = Withdrawal(self._ledger, self._issuer_named).withdraw
+        identify = partial(signer.sign, typ="JWT")
         self.issuer = BuiltinIssuer(
-            database, self.applications, self._tokens, issuer_url, clock, self._own_token, withdraw
+            database, self.applications, self._tokens, issuer_url, clock, self._own_token, withdraw, identify
         )
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
@@ -243,6 +246,10 @@ class Mesh:
             detail = {"jti": issued.token_id, "scope": issued.scope, "expires_at": issued.expires_at}
             record(session, self._clock(), actor, "token.issue", found.name, **detail)
         return issued
+
+    def discovery(self, is_served: Callable[[str], bool]) -> dict[str, object] | None:
+        """OpenID Connect Discovery, of the paths that are served; None where people are not asked."""
+        return discovery(self._issuer_url, [key["alg"] for key in self._keys.jwks()["keys"]], is_served)
 
     def create_join_token(
         self, service: str, actor: str, *, uses: int = 1, lifetime_s: int = 3600

@@ -15,7 +15,8 @@ from tests.control.identity.test_oauth import BACK, CHALLENGE, Rig
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = st.sampled_from(
     ["response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method",
-     "resource", "response_mode", "request", "request_uri", "nonce", "prompt"]
+     "resource", "response_mode", "request", "request_uri", "nonce", "prompt",
+     "max_age", "login_hint"]
 )  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from(["code", BACK, CHALLENGE, "S256", "plain", "orders:read", "", '"', "\\", "\x00", "é", " "]),
@@ -49,6 +50,17 @@ def test_any_parameters(rig: Rig, pairs: list[tuple[str, str]]) -> None:
     said = {name for name, _ in pairs}
     usual = [pair for pair in (part.split("=", 1) for part in rig.query().split("&")) if pair[0] not in said]
     _look(rig, urlencode(pairs) + "&" + "&".join(f"{name}={value}" for name, value in usual))
+
+
+@QUICK
+@given(pairs=st.lists(st.tuples(NAMES, VALUES), max_size=8))
+def test_any_parameters_sent_ahead(rig: Rig, pairs: list[tuple[str, str]]) -> None:
+    """RFC 9126: kept, or refused as OAuth says it."""
+    said = dict(part.split("=", 1) for part in rig.query().split("&"))
+    body = urlencode(pairs) + "".join(f"&{name}={value}" for name, value in said.items() if name not in dict(pairs))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, _, answer = rig.issuer.pushed("POST", headers, body.encode())
+    assert status in (201, 400, 401, 429), answer
 
 
 @QUICK

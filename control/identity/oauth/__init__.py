@@ -9,6 +9,10 @@
 ``families``       the refresh tokens of one grant
 ``token_grants``   two grants of the token endpoint: a code with PKCE, a refresh token
 ``authorization``  the authorization endpoint without its pages: look at a request, allow it, deny it
+``question``       what people are asked, and how fresh their signing in has to be
+``pushed``         RFC 9126: requests that clients send ahead
+``id_tokens``      OpenID Connect: who let the client in
+``userinfo``       OpenID Connect: what is known of them
 ``own_tokens``     our access tokens, read again
 ``revocation``     RFC 7009: a client gives a token back
 ``introspection``  RFC 7662: what a token says, and whether it counts

@@ -42,6 +42,11 @@ class Claimant(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         """The keys that it registered."""
         return None if self._registration is None else self._registration.jwks
 
+    @property
+    def is_public(self) -> bool:
+        """May anyone say to be it?"""
+        return self._registration is not None and self._registration.public
+
     def check_grant_type(self, grant_type: str) -> bool:
         if self._registration is None:
             return grant_type == "client_credentials"

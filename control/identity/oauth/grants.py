@@ -18,6 +18,7 @@ from control.store.audit import record
 from control.store.tables import GrantedTokenRow, OAuthGrantRow, RefreshTokenRow
 
 from .families import is_next, issue
+from .question import Question
 
 CODE_PREFIX = "sgc_"
 CODE_LIFETIME_S = 60
@@ -154,6 +155,14 @@ class Grants:
         with self._database.read() as session:
             of_theirs = select(OAuthGrantRow).where(OAuthGrantRow.subject == subject, alive)
             return [_value(row) for row in session.scalars(of_theirs.order_by(OAuthGrantRow.expires_at))]
+
+    def remembers(self, subject: str, question: Question) -> bool:
+        """Does that person let that client do as much already?"""
+        asked = (set(question.scopes), set(question.audience))
+        return any(
+            one.client_id == question.client_id and asked[0] <= set(one.scope.split()) and asked[1] <= set(one.audience)
+            for one in self.let_in(subject)
+        )
 
     def revoke_all(self, why: str, *, subject: str | None = None, client_id: str | None = None) -> None:
         """End every grant of that person, of that client, or of both together."""

@@ -28,7 +28,9 @@ class InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib has no t
 
 def refused(error: Invalid) -> OAuth2Error:
     """The same as OAuth says it."""
-    return (InvalidScopeError if error.code == "invalid_scope" else InvalidTargetError)(str(error))
+    kinds = {"invalid_scope": InvalidScopeError, "invalid_request": InvalidRequestError}
+    said: OAuth2Error = kinds.get(error.code, InvalidTargetError)(str(error))
+    return said
 
 
 class AlwaysS256(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
@@ -62,7 +64,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
         """RFC 6749 section 5.1."""
         code: str = self.request.form["code"]
         grant: Grant = self.request.authorization_code
-        return _answer(self, grant, grant.scope, lambda t: self.server.grants.redeem(code, t.token_id, t.expires_at))
+        return answer(self, grant, grant.scope, lambda t: self.server.grants.redeem(code, t.token_id, t.expires_at))
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
@@ -81,10 +83,11 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
         token: str = self.request.form["refresh_token"]
         grant: Grant = self.request.refresh_token
         scope = self.request.payload.scope or grant.scope
-        return _answer(self, grant, scope, lambda t: self.server.grants.rotate(token, t.token_id, t.expires_at))
+        return answer(self, grant, scope, lambda t: self.server.grants.rotate(token, t.token_id, t.expires_at))
 
 
-def _answer(asked: Any, grant: Grant, scope: str, use: Callable[[IssuedToken], str | None]) -> Answer:
+def answer(asked: Any, grant: Grant, scope: str, use: Callable[[IssuedToken], str | None]) -> Answer:
+    """The tokens of ``grant``, once ``use`` has used up what brought them: RFC 6749 section 5.1."""
     wanted = grant.audience if asked.request.resources is None else asked.request.resources
     if not set(wanted) <= set(grant.audience):
         raise InvalidTargetError("this was not allowed for what was asked for")
@@ -104,4 +107,12 @@ def _answer(asked: Any, grant: Grant, scope: str, use: Callable[[IssuedToken], s
         "expires_in": issued.expires_at - issued.issued_at,
         "refresh_token": refresh_token,
     }
-    return 200, {**token, "scope": issued.scope} if issued.scope else token, asked.TOKEN_RESPONSE_HEADER
+    if issued.scope:
+        token["scope"] = issued.scope
+    if (
+        "openid" in issued.scope.split()
+        and asked.request.payload.grant_type != RefreshGrant.GRANT_TYPE
+        and asked.server.id_tokens
+    ):
+        token["id_token"] = asked.server.id_tokens.issue(grant)
+    return 200, token, asked.TOKEN_RESPONSE_HEADER

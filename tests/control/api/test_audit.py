@@ -52,6 +52,8 @@ ELSEWHERE = {
 CHANGES_NOTHING = {
     "POST /oauth2/token",
     "POST /oauth2/introspect",
+    "POST /oauth2/par",
+    "POST /oauth2/userinfo",
     "POST /v1/explain",
     "POST /v1/policy/check",
     "POST /v1/policy/diff",

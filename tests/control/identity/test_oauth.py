@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -16,12 +17,10 @@ import pytest
 from control.authority import keyring
 from control.authority.vault import Vault
 from control.errors import Invalid
-from control.identity import AccessTokens, Applications, TokenEndpoint
-from control.identity.oauth.assertions import Assertions
+from control.identity import AccessTokens, Applications, BuiltinIssuer
 from control.identity.oauth.authorization import Refused
-from control.identity.oauth.clients import Clients
 from control.identity.oauth.families import GRACE_S
-from control.identity.oauth.grants import CODE_LIFETIME_S, Grants
+from control.identity.oauth.grants import CODE_LIFETIME_S
 from control.identity.oauth.own_tokens import AccessToken, own_access_token
 from control.store import open_database
 from control.store.tables import OAuthGrantRow, RefreshTokenRow
@@ -38,24 +37,23 @@ class Rig:
 
     def __init__(self, data: Path) -> None:
         self.now, self.withdrawn = float(NOW), list[str]()
+        self.people: dict[str, dict[str, Any]] = {"ann": {"name": "Ann", "email": "ann@shop.test"}}
         self.database = open_database(data)
         with self.database.write() as session:
             self.jwk = keyring.prepare(session, Vault(), "ES256", 0, NOW).jwk
             keyring.activate(session, self.jwk["kid"], NOW)
-        applications, clients = Applications(self.database, self.clock), Clients(self.database)
+        applications, signer = Applications(self.database, self.clock), keyring.Signer(self.database, Vault())
         audiences = {"orders": ORDERS, "stock": STOCK}
-        tokens = AccessTokens(ISSUER, lambda: audiences, keyring.Signer(self.database, Vault()).sign, self.clock)
-        self.applications, self.clients = applications, clients
-        self.grants = Grants(self.database, self.clock, self.withdrawn.extend)
-        self.endpoint = TokenEndpoint(applications, tokens, clients, self.grants)
-        self.endpoint.take_assertions(Assertions(self.database, (ISSUER, ISSUER + "/oauth2/token"), self.clock))
-        self.authorization = self.endpoint.authorization(ISSUER)
-        self.revocation = self.endpoint.revocation(self.read, self.withdrawn.extend)
-        self.introspection = self.endpoint.introspection(self.read)
+        tokens = AccessTokens(ISSUER, lambda: audiences, signer.sign, self.clock)
+        means = (self.clock, self.read, self.withdrawn.extend, partial(signer.sign, typ="JWT"), self.people.get)
+        self.issuer = BuiltinIssuer(self.database, applications, tokens, ISSUER, *means)
+        self.applications, self.clients, self.grants = applications, self.issuer.clients, self.issuer.grants
+        self.endpoint, self.authorization = self.issuer.endpoint, self.issuer.authorization
+        self.revocation, self.introspection = self.issuer.revocation, self.issuer.introspection
         self.spa, _ = applications.create("spa", "ann", scopes=["orders:read", "stock:read"])
         self.web, self.secret = applications.create("web", "ann", scopes=["orders:read"])
-        clients.register(self.spa.client_id, [BACK, "http://127.0.0.1/cb"], "ann", NOW, public=True)
-        clients.register(self.web.client_id, [BACK], "ann", NOW)
+        self.clients.register(self.spa.client_id, [BACK, "http://127.0.0.1/cb"], "ann", NOW, public=True)
+        self.clients.register(self.web.client_id, [BACK], "ann", NOW)
 
     def clock(self) -> float:
         """Goes when it is told to."""
