@@ -43,6 +43,17 @@ class Pushed(BaseModel):
     expires_in: int
 
 
+class DeviceCodes(BaseModel):
+    """RFC 8628 section 3.2."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int
+
+
 class Person(BaseModel):
     """OpenID Connect Core section 5.3.2: what is known, as far as the token's scopes go."""
 
@@ -102,6 +113,17 @@ async def introspect(request: Request, mesh: TheMesh) -> Response:
 async def push_request(request: Request, mesh: TheMesh) -> Response:
     """RFC 9126: a client sends its authorization request ahead."""
     return await answered(request, mesh.issuer.pushed)
+
+
+@router.post(
+    "/oauth2/device_authorization",
+    response_model=DeviceCodes,
+    responses=REFUSED,
+    openapi_extra=_form("client_id", scope="", resource=""),
+)
+async def device_authorization(request: Request, mesh: TheMesh) -> Response:
+    """RFC 8628: a device asks for a code, which people type in elsewhere."""
+    return await answered(request, mesh.issuer.device)
 
 
 @router.get("/oauth2/userinfo", response_model=Person, responses=REFUSED)

@@ -52,13 +52,17 @@ class AccessTokens:
         scopes: Sequence[str] | None = None,
         audiences: Sequence[str] | None = None,
         lifetime_s: int | None = None,
+        not_after: int | None = None,
+        actor: Mapping[str, Any] | None = None,
     ) -> IssuedToken:
         """A token for ``application``: None means for itself, all of its scopes, all that it may call, the usual
-        lifetime. Invalid ``invalid_scope`` or ``invalid_target`` for what it may not have."""
+        lifetime. ``actor``: who acts for the subject (RFC 8693 section 4.1). Invalid ``invalid_scope`` or
+        ``invalid_target`` for what it may not have."""
         granted = _scope(application, scopes)
         audience = self.audiences_for(application, audiences, granted.split())
         now = int(self._clock())
         expires_at = now + (self._lifetime_s if lifetime_s is None else _lifetime(lifetime_s))
+        expires_at = expires_at if not_after is None else min(expires_at, not_after)
         token_id = str(uuid.uuid4())
         claims: dict[str, Any] = {
             "iss": self._issuer,
@@ -71,6 +75,8 @@ class AccessTokens:
         }
         if granted:
             claims["scope"] = granted
+        if actor is not None:
+            claims["act"] = actor
         return IssuedToken(self._sign(claims), token_id, now, expires_at, granted, audience)
 
     def now(self) -> float:

@@ -10,6 +10,7 @@ from .applications import Applications
 from .metadata import TOKEN_PATH
 from .oauth.assertions import Assertions
 from .oauth.clients import Clients, Holds
+from .oauth.devices import Devices
 from .oauth.grants import Grants
 from .oauth.id_tokens import IdTokens
 from .oauth.pushed import PushedRequests
@@ -42,6 +43,10 @@ class BuiltinIssuer:
         self.introspection = endpoint.introspection(read)
         self.requests = PushedRequests(database, clock)
         self.pushed = endpoint.pushed(self.authorization, self.requests)
+        endpoint.exchange(read)
+        self.devices = Devices(database, clock)
+        self.device = endpoint.device_authorization(self.devices, url)
+        self.device_authorization = endpoint.device_pages(self.devices)
         endpoint.identify(IdTokens(url, sign, clock))
         self.userinfo = UserInfoEndpoint(read, describe).handle
 

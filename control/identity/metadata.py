@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 from .oauth.claimant import AUTH_METHODS, CONFIDENTIAL
 from .oauth.client_keys import ALGORITHMS
+from .oauth.clients import DEVICE, EXCHANGE
+from .oauth.device_grant import PAGE_PATH
 
 TOKEN_PATH = "/oauth2/token"
 JWKS_PATH = "/.well-known/jwks.json"
@@ -19,6 +21,7 @@ _WITH_PEOPLE = {
     "pushed_authorization_request_endpoint": "/oauth2/par",
     "end_session_endpoint": "/oauth2/logout",
 }
+_WITH_DEVICES = {"device_authorization_endpoint": "/oauth2/device_authorization"}
 _PROVES = {
     "token_endpoint": CONFIDENTIAL,
     "revocation_endpoint": AUTH_METHODS,
@@ -31,7 +34,8 @@ Served = Callable[[str], bool]
 def metadata(issuer: str, is_served: Served = lambda _path: False) -> dict[str, object]:
     """The document at ``/.well-known/oauth-authorization-server``."""
     asks_people = is_served(AUTHORIZE_PATH)
-    paths = {**_ENDPOINTS, **(_WITH_PEOPLE if asks_people else {})}
+    asks_devices = asks_people and is_served(PAGE_PATH)
+    paths = {**_ENDPOINTS, **(_WITH_PEOPLE if asks_people else {}), **(_WITH_DEVICES if asks_devices else {})}
     proves = {**_PROVES, "token_endpoint": AUTH_METHODS} if asks_people else _PROVES
     found = {name: issuer + path for name, path in paths.items() if is_served(path)}
     of = {
@@ -48,7 +52,7 @@ def metadata(issuer: str, is_served: Served = lambda _path: False) -> dict[str, 
         **{f"{name}_auth_methods_supported": list(methods) for name, methods in of.items()},
         **{f"{name}_auth_signing_alg_values_supported": list(ALGORITHMS) for name in of},
         **(_CODES if asks_people else {}),
-        "grant_types_supported": _grant_types(asks_people),
+        "grant_types_supported": _grant_types(asks_people, asks_devices),
     }
 
 
@@ -62,8 +66,9 @@ _CODES: dict[str, object] = {
 }
 
 
-def _grant_types(asks_people: bool) -> list[str]:
-    return ["client_credentials", *(["authorization_code", "refresh_token"] if asks_people else [])]
+def _grant_types(asks_people: bool, asks_devices: bool) -> list[str]:
+    people = ["authorization_code", "refresh_token"] if asks_people else []
+    return ["client_credentials", EXCHANGE, *people, *([DEVICE] if asks_devices else [])]
 
 
 def discovery(issuer: str, algorithms: Sequence[str], is_served: Served) -> dict[str, object] | None:

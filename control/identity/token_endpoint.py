@@ -24,6 +24,9 @@ from .oauth.assertions import Assertions
 from .oauth.authorization import Authorization
 from .oauth.claimant import CONFIDENTIAL, PRIVATE_KEY_JWT, Claimant
 from .oauth.clients import Clients
+from .oauth.device_grant import DeviceAuthorization, DeviceEndpoint, DeviceGrant
+from .oauth.devices import Devices
+from .oauth.exchange import ExchangeGrant
 from .oauth.grants import Grants
 from .oauth.id_tokens import IdTokens
 from .oauth.introspection import Introspection
@@ -82,6 +85,8 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
         self.takes_assertions = False
         self.pushed: PushedRequests | None = None
         self.id_tokens: IdTokens | None = None
+        self.read: Read = lambda _token: None
+        self.devices: Devices | None = None
         self._applications, self.tokens, self._clients, self.grants = applications, tokens, clients, grants
         self.register_grant(_Grant)
         if grants is not None:
@@ -155,6 +160,21 @@ class TokenEndpoint:
         """RFC 9126, as one function of a request."""
         self._server.pushed = pushed
         return self._offered(PushedRequestEndpoint(self._server, authorization, pushed), "response_type")
+
+    def exchange(self, read: Read) -> None:
+        """RFC 8693, at the token endpoint."""
+        self._server.read = read
+        self._server.register_grant(ExchangeGrant)
+
+    def device_authorization(self, devices: Devices, issuer: str) -> "Handle":
+        """RFC 8628, as one function of a request, and its grant at the token endpoint."""
+        self._server.devices = devices
+        self._server.register_grant(DeviceGrant)
+        return self._offered(DeviceEndpoint(self._server, devices, issuer))
+
+    def device_pages(self, devices: Devices) -> DeviceAuthorization:
+        """What the page stands on where people type in their code."""
+        return DeviceAuthorization(self._server, devices)
 
     def identify(self, id_tokens: IdTokens) -> None:
         """Let clients that ask for ``openid`` know who let them in."""

@@ -16,16 +16,18 @@ from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_PARAMETERS = 100
-_REPEATABLE = frozenset({"resource"})  # RFC 8707 section 2
+_REPEATABLE = frozenset({"resource", "audience"})  # RFC 8707 section 2, RFC 8693 section 2.1
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """The form's parameters; ``resources`` are the audiences asked for, None if there are none."""
+    """The form's parameters; ``resources`` are the audiences asked for, None if there are none; ``services`` are those
+    that are asked for by name (the ``audience`` of RFC 8693)."""
 
     authorization: str | None = field(repr=False)
     parameters: Mapping[str, str] = field(repr=False)
     resources: tuple[str, ...] | None
+    services: tuple[str, ...] = ()
 
 
 def read_token_request(headers: Mapping[str, str], body: bytes, needs: str = "grant_type") -> TokenRequest:
@@ -39,12 +41,13 @@ def read_token_request(headers: Mapping[str, str], body: bytes, needs: str = "gr
     parameters = dict(single)
     if len(parameters) != len(single):
         raise InvalidRequestError("A parameter is repeated")
-    if not parameters.get(needs):
+    if needs and not parameters.get(needs):
         raise InvalidRequestError(f"{needs} is missing")
     authorization = lowered.get("authorization")
     _check_one_authentication(authorization, parameters)
     resources = tuple(value for name, value in pairs if name == "resource" and value)
-    return TokenRequest(authorization, parameters, resources or None)
+    services = tuple(value for name, value in pairs if name == "audience" and value)
+    return TokenRequest(authorization, parameters, resources or None, services)
 
 
 def _pairs(body: bytes) -> list[tuple[str, str]]:
@@ -96,7 +99,7 @@ class AuthlibRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no typ
             headers["Authorization"] = request.authorization
         super().__init__("POST", "https://token.invalid/", headers=headers)
         self.payload = BasicOAuth2Payload(dict(request.parameters))
-        self.resources = request.resources
+        self.resources, self.services = request.resources, request.services
 
     @property
     def form(self) -> Mapping[str, str]:

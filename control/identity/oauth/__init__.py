@@ -8,6 +8,9 @@
 ``grants``         authorization codes, and what people let clients do
 ``families``       the refresh tokens of one grant
 ``token_grants``   two grants of the token endpoint: a code with PKCE, a refresh token
+``exchange``       RFC 8693: a token that says no more, for whoever acts for somebody
+``devices``        RFC 8628: what devices wait for, and what people said to it
+``device_grant``   RFC 8628 over Authlib: the endpoint, the grant, what the page stands on
 ``authorization``  the authorization endpoint without its pages: look at a request, allow it, deny it
 ``question``       what people are asked, and how fresh their signing in has to be
 ``pushed``         RFC 9126: requests that clients send ahead

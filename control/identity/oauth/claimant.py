@@ -27,6 +27,10 @@ class Claimant(ClientMixin):  # type: ignore[misc]  # Authlib has no types
         self._registration = None if clients is None else clients.get(client_id)
         self.application: Application | None = None
 
+    def get_client_id(self) -> str:
+        """As it says."""
+        return self.client_id
+
     def check_client_secret(self, client_secret: str) -> bool:
         self.application = self._applications.authenticate(self.client_id, client_secret)
         return self.application is not None

@@ -6,8 +6,9 @@ the access tokens of it are told to the sidecars (RFC 9700 section 4.14.2). Code
 """
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -147,6 +148,15 @@ class Grants:
             family = grant.id
         self.revoke(family, "a refresh token was used twice")
         return None
+
+    def adopt(self, parent: str, jti: str, expires_at: int, actor: str, claims: Mapping[str, Any]) -> None:
+        """An access token was exchanged for another: if the first came of a grant, both end with it."""
+        now = int(self._clock())
+        with self._database.write() as session:
+            row = session.get(GrantedTokenRow, parent)
+            if row is not None:
+                session.add(GrantedTokenRow(jti=jti, grant_id=row.grant_id, expires_at=expires_at))
+            record(session, now, actor, "token.exchange", str(claims["sub"]), jti=jti, of=parent)
 
     def let_in(self, subject: str) -> list[Grant]:
         """What that person lets clients do now."""

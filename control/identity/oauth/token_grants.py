@@ -29,7 +29,9 @@ class InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib has no t
 def refused(error: Invalid) -> OAuth2Error:
     """The same as OAuth says it."""
     kinds = {"invalid_scope": InvalidScopeError, "invalid_request": InvalidRequestError}
-    said: OAuth2Error = kinds.get(error.code, InvalidTargetError)(str(error))
+    # RFC 6749 section 5.2: a description has no quotes, no backslashes and nothing beyond ASCII.
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in str(error))
+    said: OAuth2Error = kinds.get(error.code, InvalidTargetError)(plain)
     return said
 
 

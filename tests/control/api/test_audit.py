@@ -53,6 +53,7 @@ CHANGES_NOTHING = {
     "POST /oauth2/token",
     "POST /oauth2/introspect",
     "POST /oauth2/par",
+    "POST /oauth2/device_authorization",
     "POST /oauth2/userinfo",
     "POST /v1/explain",
     "POST /v1/policy/check",

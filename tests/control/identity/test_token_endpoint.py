@@ -15,6 +15,7 @@ from control.authority.vault import Vault
 from control.errors import Invalid
 from control.identity import AccessTokens, Applications, TokenEndpoint
 from control.identity.metadata import metadata
+from control.identity.oauth.clients import EXCHANGE
 from control.store import open_database
 
 NOW = 1_800_000_000
@@ -283,4 +284,4 @@ def test_metadata_names_what_exists(rig: Rig) -> None:
     assert document["issuer"] == ISSUER
     assert document["token_endpoint"] == ISSUER + "/oauth2/token"
     assert document["response_types_supported"] == []
-    assert document["grant_types_supported"] == ["client_credentials"]
+    assert document["grant_types_supported"] == ["client_credentials", EXCHANGE]
