@@ -80,6 +80,8 @@ def run(settings: Settings) -> None:
     mesh = _open(settings, settings.public_url or f"http://{http.shown}")
     try:
         _admit_operator(mesh, settings.token)
+        if settings.dynamic_registration:
+            mesh.let_clients_register()
         trio.run(_serve, mesh, settings, http, push)
         if hold is not None:
             os.close(hold)

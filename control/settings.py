@@ -45,6 +45,7 @@ class Settings:
     key_grace_s: int = 3600
     key_rotation_s: int = 0
     audit_kept_s: int = 0
+    dynamic_registration: bool = False
     provider_networks: tuple[Network, ...] = ()
     canary: Terms = field(default_factory=Terms)
     master_key: KeySource | None = None
@@ -179,6 +180,12 @@ def _audit_kept(text: str) -> int:
     return seconds
 
 
+def _switch(text: str) -> bool:
+    if text.strip().lower() not in ("on", "off"):
+        raise SettingsError(f"{text!r} is neither on nor off")
+    return text.strip().lower() == "on"
+
+
 def _canary_time(text: str) -> int:
     seconds = duration_s(text)
     if seconds > 7 * 86400:
@@ -233,6 +240,7 @@ SETTINGS = (
     Setting("key_grace", _key_grace, "how long a key that its provider has dropped still counts", "1h"),
     Setting("key_rotation", _key_rotation, "how long a signing key signs before the next one does: off, or 30d", "off"),
     Setting("audit_kept", _audit_kept, "how long entries of the audit trail are kept", "forever"),
+    Setting("dynamic_registration", _switch, "whether clients may register themselves: on or off", "off"),
     Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
     Setting("canary_time", _canary_time, "how long a canary is tried at the least", "5m"),
     Setting("canary_requests", _canary_requests, "how many requests it takes to promote a canary", "100"),

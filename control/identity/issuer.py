@@ -14,8 +14,9 @@ from .oauth.devices import Devices
 from .oauth.grants import Grants
 from .oauth.id_tokens import IdTokens
 from .oauth.pushed import PushedRequests
+from .oauth.registration import Admit, RegistrationEndpoint
 from .oauth.userinfo import Describe, UserInfoEndpoint
-from .token_endpoint import Read, TokenEndpoint
+from .token_endpoint import Handle, Read, TokenEndpoint
 
 
 class BuiltinIssuer:
@@ -34,7 +35,8 @@ class BuiltinIssuer:
         sign: Callable[[Mapping[str, Any]], str],
         describe: Describe = lambda _subject: {},
     ) -> None:
-        self._clock = clock
+        self._applications, self._clock = applications, clock
+        self.registration: Handle | None = None
         self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
         self.endpoint = endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
         endpoint.take_assertions(Assertions(database, (url, url + TOKEN_PATH), clock))
@@ -49,6 +51,11 @@ class BuiltinIssuer:
         self.device_authorization = endpoint.device_pages(self.devices)
         endpoint.identify(IdTokens(url, sign, clock))
         self.userinfo = UserInfoEndpoint(read, describe).handle
+
+    def let_register(self, admit: Admit) -> None:
+        """Let clients register themselves, with the credential of an operator whom ``admit`` knows."""
+        endpoint = RegistrationEndpoint(self._applications, self.clients, admit, self._clock)
+        self.registration = self.endpoint.registration(endpoint)
 
     def remove_client(self, client_id: str, actor: str, *, holds: Holds) -> None:
         """It is an application like any other again, and what people let it do is over in the sidecars too."""

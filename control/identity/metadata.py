@@ -16,10 +16,12 @@ _ENDPOINTS = {
     "revocation_endpoint": "/oauth2/revoke",
     "introspection_endpoint": "/oauth2/introspect",
 }
+REGISTRATION_PATH = "/oauth2/register"
 _WITH_PEOPLE = {
     "authorization_endpoint": AUTHORIZE_PATH,
     "pushed_authorization_request_endpoint": "/oauth2/par",
     "end_session_endpoint": "/oauth2/logout",
+    "registration_endpoint": REGISTRATION_PATH,
 }
 _WITH_DEVICES = {"device_authorization_endpoint": "/oauth2/device_authorization"}
 _PROVES = {

@@ -32,6 +32,7 @@ from .oauth.id_tokens import IdTokens
 from .oauth.introspection import Introspection
 from .oauth.own_tokens import AccessToken
 from .oauth.pushed import PushedRequestEndpoint, PushedRequests
+from .oauth.registration import RegistrationEndpoint, RegistrationRequest
 from .oauth.revocation import Revocation
 from .oauth.token_grants import AlwaysS256, CodeGrant, RefreshGrant, refused
 from .token_request import AuthlibRequest, TokenRequest, read_token_request
@@ -179,6 +180,20 @@ class TokenEndpoint:
     def identify(self, id_tokens: IdTokens) -> None:
         """Let clients that ask for ``openid`` know who let them in."""
         self._server.id_tokens = id_tokens
+
+    def registration(self, endpoint: RegistrationEndpoint) -> "Handle":
+        """RFC 7591, as one function of a request."""
+        self._server.register_endpoint(endpoint)
+
+        def answered(method: str, headers: Mapping[str, str], body: bytes) -> Response:
+            if method != "POST":
+                return 405, [("Allow", "POST"), ("Cache-Control", "no-store")], b""
+            scheme, _, shown = {n.lower(): v for n, v in headers.items()}.get("authorization", "").partition(" ")
+            request = RegistrationRequest(shown.strip() if scheme.lower() == "bearer" else "", body)
+            response: Response = self._server.create_endpoint_response(endpoint.ENDPOINT_NAME, request)
+            return response
+
+        return answered
 
     def _offered(self, endpoint: Any, needs: str = "") -> "Handle":
         self._server.register_endpoint(endpoint)

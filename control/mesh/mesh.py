@@ -21,8 +21,9 @@ from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
-from control.identity.metadata import discovery, metadata
+from control.identity.metadata import REGISTRATION_PATH, discovery, metadata
 from control.identity.oauth.own_tokens import AccessToken, own_access_token
+from control.identity.roles import Role, covers, suffices
 from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
 from control.store import Database, open_database
@@ -227,7 +228,7 @@ class Mesh:
 
     def metadata(self, is_served: Callable[[str], bool]) -> dict[str, object]:
         """RFC 8414, of the paths that are served."""
-        return metadata(self._issuer_url, is_served)
+        return metadata(self._issuer_url, self._named(is_served))
 
     def issue(
         self,
@@ -249,7 +250,22 @@ class Mesh:
 
     def discovery(self, is_served: Callable[[str], bool]) -> dict[str, object] | None:
         """OpenID Connect Discovery, of the paths that are served; None where people are not asked."""
-        return discovery(self._issuer_url, [key["alg"] for key in self._keys.jwks()["keys"]], is_served)
+        algorithms = [key["alg"] for key in self._keys.jwks()["keys"]]
+        return discovery(self._issuer_url, algorithms, self._named(is_served))
+
+    def _named(self, is_served: Callable[[str], bool]) -> Callable[[str], bool]:
+        registers = self.issuer.registration is not None
+        return lambda path: is_served(path) and (registers or path != REGISTRATION_PATH)
+
+    def let_clients_register(self) -> None:
+        """By themselves, with the credential of an operator who may register them."""
+        self.issuer.let_register(self._may_register)
+
+    def _may_register(self, credential: str) -> str | None:
+        one = self.operators.authenticate(credential)
+        if one is None or not suffices(one.role, Role.EDITOR) or not covers(one.scopes, "identity:write"):
+            return None
+        return one.name
 
     def create_join_token(
         self, service: str, actor: str, *, uses: int = 1, lifetime_s: int = 3600

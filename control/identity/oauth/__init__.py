@@ -11,6 +11,7 @@
 ``exchange``       RFC 8693: a token that says no more, for whoever acts for somebody
 ``devices``        RFC 8628: what devices wait for, and what people said to it
 ``device_grant``   RFC 8628 over Authlib: the endpoint, the grant, what the page stands on
+``registration``   RFC 7591: a client registers itself
 ``authorization``  the authorization endpoint without its pages: look at a request, allow it, deny it
 ``question``       what people are asked, and how fresh their signing in has to be
 ``pushed``         RFC 9126: requests that clients send ahead

@@ -84,7 +84,7 @@ class Clients:
         jwks: Mapping[str, Any] | None = None,
     ) -> Registration:
         """Register the application; Invalid, or Conflict if it is already or if there is none."""
-        made = _checked(Registration(client_id, tuple(redirect_uris), public, tuple(grant_types), jwks))
+        made = checked(Registration(client_id, tuple(redirect_uris), public, tuple(grant_types), jwks))
         with self._database.write() as session:
             known = _name_of(session, client_id)
             if known is None or session.get(OAuthClientRow, client_id) is not None:
@@ -121,7 +121,7 @@ class Clients:
         """Change what is named in ``changes``; NotFound, Invalid."""
         with self._database.write() as session:
             row, name = _found(session, client_id, holds)
-            after = _checked(replace(_value(row), **changes))  # type: ignore[arg-type]  # sequences become tuples there
+            after = checked(replace(_value(row), **changes))  # type: ignore[arg-type]  # sequences become tuples there
             _write(row, after)
             record(session, now, actor, "client.update", name, **_said(after))
         return after
@@ -134,7 +134,8 @@ class Clients:
             record(session, now, actor, "client.remove", name)
 
 
-def _checked(asked: Registration) -> Registration:
+def checked(asked: Registration) -> Registration:
+    """The same, each thing once; Invalid if it cannot be meant."""
     uris, grants = tuple(dict.fromkeys(asked.redirect_uris)), tuple(dict.fromkeys(asked.grant_types))
     if len(uris) > MAX_URIS or not all(is_redirect_uri(uri) for uri in uris):
         raise Invalid("redirect URIs are absolute, without fragment, and https unless they lead to a loopback")

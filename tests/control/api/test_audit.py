@@ -47,6 +47,7 @@ ELSEWHERE = {
     "POST /v1/canary": "needs a sidecar: test_canaries",
     "PUT /v1/freeze": "test_canaries",
     "DELETE /v1/freeze": "test_canaries",
+    "POST /oauth2/register": "off unless it is turned on: test_registration",
     "POST /oauth2/revoke": "needs a token: test_revocation_by_clients",
 }
 CHANGES_NOTHING = {

@@ -1,12 +1,15 @@
 """private_key_jwt (RFC 7523): who holds the key is the client, once an assertion, and for us alone."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from authlib.oauth2.rfc7523 import private_key_jwt_sign
+from joserfc.jwk import import_key
 
 from control.authority import signing_keys
 from control.identity.oauth.assertions import LEEWAY_S, MAX_LIFETIME_S
@@ -56,6 +59,15 @@ def test_a_client_proves_itself_by_its_key(robot: Made, audience: Any) -> None:
         "client_id": client_id,
     }
     assert rig.redeem(code, **proof)[0] == 200
+
+
+def test_the_assertion_of_another_program(robot: Made) -> None:
+    """As Authlib's client makes it: for the token endpoint, for an hour."""
+    rig, client_id = robot
+    rig.now = time.time()
+    pem = signing_keys.to_pem(KEY).decode()
+    made = private_key_jwt_sign(import_key(pem, "EC"), client_id, ISSUER + "/oauth2/token", alg="ES256")
+    assert ask(rig, made)[0] == 200 and ask(rig, made)[0] == 401
 
 
 def test_none_counts_twice(robot: Made) -> None:
