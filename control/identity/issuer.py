@@ -13,6 +13,8 @@ from .oauth.clients import Clients, Holds
 from .oauth.devices import Devices
 from .oauth.grants import Grants
 from .oauth.id_tokens import IdTokens
+from .oauth.logout import Logout
+from .oauth.own_tokens import IdToken
 from .oauth.pushed import PushedRequests
 from .oauth.registration import Admit, RegistrationEndpoint
 from .oauth.userinfo import Describe, UserInfoEndpoint
@@ -21,7 +23,8 @@ from .token_endpoint import Handle, Read, TokenEndpoint
 
 class BuiltinIssuer:
     """Thread-safe. ``read``: what an access token of ours says, if it counts; ``withdraw``: tells the sidecars of those
-    that no longer do; ``sign``: a JWT that is no access token; ``describe``: what is known of a person."""
+    that no longer do; ``sign``: a JWT that is no access token; ``describe``: what is known of a person;
+    ``read_id``: what an ID token of ours says, also when it is over."""
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class BuiltinIssuer:
         withdraw: Callable[[Collection[str]], None],
         sign: Callable[[Mapping[str, Any]], str],
         describe: Describe = lambda _subject: {},
+        read_id: Callable[[str], IdToken | None] = lambda _token: None,
     ) -> None:
         self._applications, self._clock = applications, clock
         self.registration: Handle | None = None
@@ -50,6 +54,7 @@ class BuiltinIssuer:
         self.device = endpoint.device_authorization(self.devices, url)
         self.device_authorization = endpoint.device_pages(self.devices)
         endpoint.identify(IdTokens(url, sign, clock))
+        self.logout = Logout(applications, self.clients, read_id)
         self.userinfo = UserInfoEndpoint(read, describe).handle
 
     def let_register(self, admit: Admit) -> None:

@@ -22,7 +22,7 @@ from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
 from control.identity.metadata import REGISTRATION_PATH, discovery, metadata
-from control.identity.oauth.own_tokens import AccessToken, own_access_token
+from control.identity.oauth.own_tokens import AccessToken, IdToken, own_access_token, own_id_token
 from control.identity.roles import Role, covers, suffices
 from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
@@ -85,7 +85,15 @@ class Mesh:
         withdraw = Withdrawal(self._ledger, self._issuer_named).withdraw
         identify = partial(signer.sign, typ="JWT")
         self.issuer = BuiltinIssuer(
-            database, self.applications, self._tokens, issuer_url, clock, self._own_token, withdraw, identify
+            database,
+            self.applications,
+            self._tokens,
+            issuer_url,
+            clock,
+            self._own_token,
+            withdraw,
+            identify,
+            read_id=self._own_id_token,
         )
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
@@ -303,6 +311,9 @@ class Mesh:
         builtin = {issuer.name for policy in self._ledger.policies() for issuer in policy.issuers if issuer.builtin}
         with self._database.read() as session:
             return None if revocations.names(session, builtin, found.claims, now) else found
+
+    def _own_id_token(self, token: str) -> IdToken | None:
+        return own_id_token(token, self._issuer_url, self._keys.jwks()["keys"])
 
     def _check(self, policy: Policy) -> None:
         with self._database.read() as session:

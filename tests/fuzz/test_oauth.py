@@ -63,6 +63,18 @@ def test_any_parameters_sent_ahead(rig: Rig, pairs: list[tuple[str, str]]) -> No
     assert status in (201, 400, 401, 429), answer
 
 
+LOGOUT = st.sampled_from(["client_id", "id_token_hint", "post_logout_redirect_uri", "state", "x"])
+
+
+@QUICK
+@given(pairs=st.lists(st.tuples(LOGOUT, VALUES), max_size=6), query=st.text(max_size=200))
+def test_any_logout(rig: Rig, pairs: list[tuple[str, str]], query: str) -> None:
+    """Nobody goes anywhere but to where the client said."""
+    for text in (urlencode(pairs), f"client_id={rig.spa.client_id}&" + urlencode(pairs), query):
+        location = rig.issuer.logout.look(text).location
+        assert location is None or location.split("?")[0] == BACK
+
+
 @QUICK
 @given(query=st.text(max_size=200))
 def test_any_text(rig: Rig, query: str) -> None:

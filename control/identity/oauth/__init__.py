@@ -17,7 +17,8 @@
 ``pushed``         RFC 9126: requests that clients send ahead
 ``id_tokens``      OpenID Connect: who let the client in
 ``userinfo``       OpenID Connect: what is known of them
-``own_tokens``     our access tokens, read again
+``logout``         OpenID Connect: a client asks that somebody be signed out
+``own_tokens``     our tokens, read again
 ``revocation``     RFC 7009: a client gives a token back
 ``introspection``  RFC 7662: what a token says, and whether it counts
 """

@@ -21,7 +21,7 @@ from control.identity import AccessTokens, Applications, BuiltinIssuer
 from control.identity.oauth.authorization import Refused
 from control.identity.oauth.families import GRACE_S
 from control.identity.oauth.grants import CODE_LIFETIME_S
-from control.identity.oauth.own_tokens import AccessToken, own_access_token
+from control.identity.oauth.own_tokens import AccessToken, IdToken, own_access_token, own_id_token
 from control.store import open_database
 from control.store.tables import OAuthGrantRow, RefreshTokenRow
 
@@ -46,7 +46,7 @@ class Rig:
         audiences = {"orders": ORDERS, "stock": STOCK}
         tokens = AccessTokens(ISSUER, lambda: audiences, signer.sign, self.clock)
         means = (self.clock, self.read, self.withdrawn.extend, partial(signer.sign, typ="JWT"), self.people.get)
-        self.issuer = BuiltinIssuer(self.database, applications, tokens, ISSUER, *means)
+        self.issuer = BuiltinIssuer(self.database, applications, tokens, ISSUER, *means, self.read_id)
         self.applications, self.clients, self.grants = applications, self.issuer.clients, self.issuer.grants
         self.endpoint, self.authorization = self.issuer.endpoint, self.issuer.authorization
         self.revocation, self.introspection = self.issuer.revocation, self.issuer.introspection
@@ -63,6 +63,10 @@ class Rig:
         """As the mesh does it, without its revocations."""
         found = own_access_token(token, ISSUER, [self.jwk], self.now)
         return None if found is None or found.jti in self.withdrawn else found
+
+    def read_id(self, token: str) -> IdToken | None:
+        """The same of an ID token."""
+        return own_id_token(token, ISSUER, [self.jwk])
 
     def query(self, **changes: str | None) -> str:
         """An authorization request of the public client."""
