@@ -83,7 +83,12 @@ def list_clients(mesh: TheMesh, paging: Paging) -> ClientList:
     return ClientList(clients=[_client(app, registered[app.client_id]) for app in page], next=following)
 
 
-@router.post("/clients", status_code=HTTP_201_CREATED, dependencies=[needs(Role.EDITOR, "identity:write")])
+@router.post(
+    "/clients",
+    status_code=HTTP_201_CREATED,
+    dependencies=[needs(Role.EDITOR, "identity:write")],
+    responses={404: {"description": "There is no such application."}},
+)
 def register_client(given: ClientGiven, mesh: TheMesh, actor: Actor, response: Response) -> Client:
     """Registers an application as a client."""
     app = mesh.applications.get(given.app)

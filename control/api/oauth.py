@@ -163,7 +163,7 @@ async def device_authorization(request: Request, mesh: TheMesh) -> Response:
     response_model=Registered,
     status_code=HTTP_201_CREATED,
     responses={**REFUSED, 404: {"description": "Clients do not register themselves here."}},
-    openapi_extra={"requestBody": _CLIENT, "security": [{"operator": []}]},
+    openapi_extra={"requestBody": _CLIENT, "security": [{"operator": []}, {}]},
 )
 async def register(request: Request, mesh: TheMesh) -> Response:
     """RFC 7591: a client registers itself, with the credential of an operator who may. Off unless it is turned on."""

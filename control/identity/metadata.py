@@ -40,11 +40,7 @@ def metadata(issuer: str, is_served: Served = lambda _path: False) -> dict[str, 
     paths = {**_ENDPOINTS, **(_WITH_PEOPLE if asks_people else {}), **(_WITH_DEVICES if asks_devices else {})}
     proves = {**_PROVES, "token_endpoint": AUTH_METHODS} if asks_people else _PROVES
     found = {name: issuer + path for name, path in paths.items() if is_served(path)}
-    of = {
-        f"{name}_endpoint": methods
-        for name, methods in proves.items()
-        if name == "token" or f"{name}_endpoint" in found
-    }
+    of = {name: methods for name, methods in proves.items() if name == "token_endpoint" or name in found}
     return {
         "issuer": issuer,
         "token_endpoint": issuer + TOKEN_PATH,

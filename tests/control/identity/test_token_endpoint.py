@@ -14,7 +14,7 @@ from control.authority import keyring
 from control.authority.vault import Vault
 from control.errors import Invalid
 from control.identity import AccessTokens, Applications, TokenEndpoint
-from control.identity.metadata import metadata
+from control.identity.metadata import discovery, metadata
 from control.identity.oauth.clients import EXCHANGE
 from control.store import open_database
 
@@ -284,4 +284,28 @@ def test_metadata_names_what_exists(rig: Rig) -> None:
     assert document["issuer"] == ISSUER
     assert document["token_endpoint"] == ISSUER + "/oauth2/token"
     assert document["response_types_supported"] == []
+    methods = ["private_key_jwt", "client_secret_basic", "client_secret_post"]
+    assert document["token_endpoint_auth_methods_supported"] == methods
+    assert "authorization_endpoint" not in document and "revocation_endpoint" not in document
+
+
+def test_metadata_of_an_issuer_that_asks_people() -> None:
+    """Each endpoint with how clients prove themselves there; what needs people goes with the page that asks them."""
+    whole = metadata(ISSUER, lambda _: True)
+    assert whole["authorization_endpoint"] == ISSUER + "/oauth2/authorize"
+    assert whole["code_challenge_methods_supported"] == ["S256"] and whole["response_types_supported"] == ["code"]
+    for name, public in (("token", True), ("revocation", True), ("introspection", False)):
+        methods = whole[f"{name}_endpoint_auth_methods_supported"]
+        assert isinstance(methods, list) and ("none" in methods) == public
+        assert whole[f"{name}_endpoint_auth_signing_alg_values_supported"] == ["ES256", "EdDSA", "PS256", "RS256"]
+    without = metadata(ISSUER, lambda path: path != "/oauth2/authorize")
+    needs_people = ("authorization", "pushed_authorization_request", "device_authorization", "registration")
+    assert not {f"{name}_endpoint" for name in needs_people} & without.keys()
+    assert "none" not in str(without["token_endpoint_auth_methods_supported"])
+    assert discovery(ISSUER, ["ES256"], lambda _: False) is None
+
+
+def test_metadata_names_the_grants(rig: Rig) -> None:
+    """All that are there."""
+    document = metadata(ISSUER)
     assert document["grant_types_supported"] == ["client_credentials", EXCHANGE]
