@@ -24,6 +24,7 @@ from sidecar.contract.strict import ContractError
 
 from .model import Policy, PolicyIssuer, ServicePolicy
 from .problems import PolicyErrors, Problem, quoted, spell, suggestion
+from .resource_metadata import metadata_route, metadata_url
 
 Secrets = Callable[[str], str | None]
 Fetched = Mapping[str, tuple[Jwk, ...]]
@@ -82,12 +83,16 @@ def compile_snapshot(
             issuers.append(compiled)
     problems += _clashes(policy, issuers)
     problems += _strangers(policy, found, workloads)
+    resource = audience_of(policy.trust_domain, service) if found.metadata else ""
+    told = [issuer.issuer for issuer in issuers if own is not None or issuer.issuer != _UNKNOWN.issuer]
+    shown = (metadata_route(resource, service, told, found.routes),) if resource else ()
     takes_keys = any(source.kind == "api_key" for route in found.routes for source in route.credentials)
     snapshot = with_requirements(
         replace(
             snapshot,
             issuers=tuple(issuers),
-            routes=found.routes,
+            routes=(*shown, *found.routes),
+            resource_metadata=metadata_url(resource) if resource else "",
             forward=found.forward,
             revocations=tuple(sorted(set(_told(revocations, found.issuers)), key=_order)),
             deny=found.deny,

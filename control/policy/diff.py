@@ -52,6 +52,8 @@ def _service(old: ServicePolicy, new: ServicePolicy) -> Iterator[Change]:
     yield from _deny(where, old.deny, new.deny)
     yield from route_changes(where, old.routes, new.routes)
     yield from _cors(where, old.cors, new.cors)
+    if old.metadata != new.metadata:
+        yield Change("changed", where, f"metadata {str(old.metadata).lower()} -> {str(new.metadata).lower()}")
     if old.forward.token != new.forward.token:
         yield Change("changed", where, f"forward.token {old.forward.token} -> {new.forward.token}")
     if old.forward.claims != new.forward.claims:

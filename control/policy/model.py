@@ -60,7 +60,8 @@ class PolicyIssuer:
 
 @dataclass(frozen=True, slots=True)
 class ServicePolicy:
-    """One service. ``issuers`` are names; ``lines`` has a line for each route, ``deny_lines`` for each deny rule."""
+    """One service. ``issuers`` are names; ``lines`` has a line for each route, ``deny_lines`` for each deny rule.
+    ``metadata``: its sidecar says where tokens for it come from."""
 
     name: str
     issuers: tuple[str, ...]
@@ -71,6 +72,7 @@ class ServicePolicy:
     line: int = field(default=0, compare=False)
     lines: tuple[int, ...] = field(default=(), compare=False)
     deny_lines: tuple[int, ...] = field(default=(), compare=False)
+    metadata: bool = False
 
     @property
     def callers_at(self) -> tuple[tuple[str, int, int, tuple[str, ...]], ...]:

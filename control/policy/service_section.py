@@ -59,6 +59,7 @@ class ServiceSection:
             self._findings.line(path),
             tuple(self._findings.line((*path, "routes", number)) for number in range(len(routes))),
             tuple(self._findings.line((*path, "deny", number)) for number in range(len(deny))),
+            shape.metadata,
         )
 
     def _warn(self, issuers: tuple[str, ...], routes: tuple[Route, ...], deny: tuple[Deny, ...], path: Path) -> None:

@@ -215,3 +215,4 @@ class ServiceShape(Shape):
     routes: list[RouteShape] = Field(description="First match wins; nothing matched is 404.")
     cors: CorsShape | None = None
     forward: ForwardShape = Field(default_factory=ForwardShape)
+    metadata: bool = Field(default=False, description="true: says where tokens for it come from (RFC 9728).")

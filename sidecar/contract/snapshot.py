@@ -6,6 +6,7 @@ enforces half of a policy that it does not fully understand. ``requires`` names 
 lacks one refuses the snapshot. Issuers and rules stand in ``issuer`` and ``route``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -77,10 +78,13 @@ _CAPABILITY_OF = {
     "redirect": "answers",
     "request_headers": "header_changes",
     "response_headers": "header_changes",
+    "resource_metadata": "resource_metadata",
 }
 """A member that is there -> what a sidecar must be able to do."""
 CAPABILITIES = frozenset((*_BASE, *_CAPABILITY_OF.values()))
 """What this version can enforce."""
+_NAMEABLE = re.compile(r"(https?://[\x21\x23-\x5b\x5d-\x7e]{1,500})?")
+"""A URL that can stand between quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything one service's sidecar needs to decide. Immutable; times are unix seconds."""
+    """Everything one service's sidecar needs to decide. Immutable; times are unix seconds. ``resource_metadata``: the
+    URL that challenges name (RFC 9728 section 5.1), or ""."""
 
     trust_domain: str
     service: str
@@ -145,9 +150,12 @@ class Snapshot:
     cors: Cors | None = None
     api_keys: tuple[ApiKey, ...] = ()
     workloads: tuple[Workload, ...] = ()
+    resource_metadata: Text = ""
 
 
 def _check_references(snapshot: Snapshot) -> None:
+    if not _NAMEABLE.fullmatch(snapshot.resource_metadata):
+        raise ContractError("malformed", "resource_metadata is no URL that a challenge could name")
     names = [issuer.name for issuer in snapshot.issuers]
     urls = [url for issuer in snapshot.issuers for url in (issuer.issuer, *issuer.aliases)]
     if len(set(names)) != len(names) or len(set(urls)) != len(urls):

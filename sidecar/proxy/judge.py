@@ -72,7 +72,7 @@ class Judge:
         if decision.refresh is not None:
             shared.refresh(decision.refresh)
         if not decision.allowed:
-            return refusal_of(decision)
+            return refusal_of(decision, evaluator.snapshot.resource_metadata)
         route, policy = decision.route or Route("/**"), evaluator.snapshot.forward
         returning = Returning(self.cors, policy.response_headers, route.response_headers)
         if (said := own_answer(decision)) is not None:

@@ -22,7 +22,7 @@ Extra = tuple[tuple[bytes, bytes], ...]
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """``detail`` is private. ``allow``: the methods of a 405; ``scope``: what a 403 challenge names; ``schemes``: how a
-    credential may be shown."""
+    credential may be shown; ``metadata``: where it is said who gives one (RFC 9728)."""
 
     reason: Reason
     detail: str = ""
@@ -30,14 +30,15 @@ class Refusal:
     scope: str = ""
     retry_after_s: int = 0
     schemes: tuple[str, ...] = ("Bearer",)
+    metadata: str = ""
 
 
-def refusal_of(decision: Decision) -> Refusal:
-    """A decision that is no, as a refusal."""
+def refusal_of(decision: Decision, metadata: str = "") -> Refusal:
+    """A decision that is no, as a refusal. ``metadata``: as the snapshot names it."""
     kinds = {source.kind for source in decision.route.credentials} if decision.route else set()
     schemes = tuple(_SCHEMES[kind] for kind in _SCHEMES if kind in kinds) or ("Bearer",)
     allow, scope, wait_s = decision.allow_methods, decision.scope, decision.retry_after_s
-    return Refusal(decision.reason, decision.detail, allow, scope, wait_s, schemes)
+    return Refusal(decision.reason, decision.detail, allow, scope, wait_s, schemes, metadata)
 
 
 def answer(refusal: Refusal, decision_id: str, version: int | None) -> Answer:
@@ -75,7 +76,7 @@ def _words(refusal: Refusal) -> tuple[str, Extra]:
             # RFC 6750 section 3.1: no error code where no credential was sent.
             return _NEEDED.get(refusal.schemes, "A credential is needed."), _challenges(refusal)
         case Reason.INVALID_TOKEN | Reason.TOKEN_EXPIRED | Reason.TOKEN_REVOKED | Reason.UNPROVEN_TOKEN:
-            return "The token does not count here.", _challenges(refusal, ' error="invalid_token"')
+            return "The token does not count here.", _challenges(refusal, 'error="invalid_token"')
         case Reason.INSUFFICIENT_SCOPE:
             return "The token lacks a scope.", _challenges(refusal, _scope_parameters(refusal.scope))
         case Reason.CLAIMS_REFUSED | Reason.CALLER_REFUSED | Reason.CONDITION_REFUSED:
@@ -125,13 +126,21 @@ _SCHEMES = {"token": "Bearer", "api_key": "ApiKey"}
 _NEEDED: dict[tuple[str, ...], str] = {("Bearer",): "A bearer token is needed.", ("ApiKey",): "An API key is needed."}
 
 
-def _challenges(refusal: Refusal, parameters: str = "") -> Extra:
+def _challenges(refusal: Refusal, *parameters: str) -> Extra:
     # One field each: a list of challenges in one field is misread by many (RFC 9110 section 11.6.1).
-    return tuple((b"www-authenticate", f"{scheme}{parameters}".encode("ascii")) for scheme in refusal.schemes)
+    named = (f'resource_metadata="{refusal.metadata}"',) if refusal.metadata else ()
+    return tuple(
+        (b"www-authenticate", _challenge(scheme, (*parameters, *named) if scheme == "Bearer" else parameters))
+        for scheme in refusal.schemes
+    )
+
+
+def _challenge(scheme: str, parameters: tuple[str, ...]) -> bytes:
+    return f"{scheme} {', '.join(parameters)}".rstrip().encode("ascii")
 
 
 def _scope_parameters(scope: str) -> str:
     # RFC 6749 appendix A.4: scope tokens are visible ASCII without quotes and backslashes; others are not named.
     if not scope or not all(" " <= character <= "~" and character not in '"\\' for character in scope):
-        return ' error="insufficient_scope"'
-    return f' error="insufficient_scope", scope="{scope}"'
+        return 'error="insufficient_scope"'
+    return f'error="insufficient_scope", scope="{scope}"'
