@@ -34,7 +34,7 @@ def audit(
         (one["id"], out.moment(one["at"]), one["actor"], one["action"], one["subject"], _told(one["detail"]))
         for one in answer["entries"]
     ]
-    out.table(("id", "time", "actor", "action", "subject", "detail"), rows, "nothing was changed yet")
+    out.table(("id", "time", "actor", "action", "subject", "detail"), rows, "no entry is like that")
 
 
 def _told(detail: dict[str, Any]) -> str:
@@ -42,5 +42,7 @@ def _told(detail: dict[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"({_told(value)})"
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"

@@ -19,5 +19,12 @@ def test_the_trail(control: Run) -> None:
     assert "application.create" in text
     assert "api_key" not in text
     assert "audited-key" in control("audit", "--action", "api_key").out
-    assert "nothing was changed" in control("audit", "--actor", "nobody").out
+    assert "no entry is like that" in control("audit", "--actor", "nobody").out
     assert control("audit", "--limit", "0").code == 2
+
+
+def test_what_was_changed_is_told_in_words(control: Run) -> None:
+    """A detail that has parts is written as the others are, and not as a program's data."""
+    control("key", "add", "--subject", "s", "--name", "before-it")
+    control("key", "update", "before-it", "--rename", "after-it")
+    assert "changes (name after-it)" in control("audit", "--action", "api_key.update", "--limit", "1").out
