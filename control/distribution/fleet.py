@@ -5,7 +5,7 @@ is told by it, and who ever joined, the store knows.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal
 
 import trio
@@ -61,8 +61,8 @@ class Fleet:
 
     async def sidecars(self) -> list[SidecarView]:
         """Every sidecar: those connected, here or to another control, and those that joined once and are away."""
-        elsewhere = await self._elsewhere()
-        return [*map(view, self._registry), *elsewhere, *await self._away(elsewhere)]
+        elsewhere, away = await self._not_here()
+        return [*map(view, self._registry), *elsewhere, *away]
 
     def lowest_in_force(self) -> int | None:
         """The lowest version in force over the sidecars connected here; None if none is connected."""
@@ -79,7 +79,7 @@ class Fleet:
 
     async def rollout(self, version: int) -> Rollout:
         """How far ``version`` has come. A newer version in force counts: it holds what this one held."""
-        elsewhere = await self._elsewhere()
+        elsewhere, away = await self._not_here()
         acked: list[SidecarView] = []
         nacked: list[tuple[SidecarView, str]] = []
         pending: list[SidecarView] = []
@@ -94,7 +94,7 @@ class Fleet:
                 case _:
                     pending.append(one)
         elapsed_ms = self._rollouts.elapsed_ms(version)
-        return Rollout(version, acked, nacked, pending, await self._away(elsewhere), elapsed_ms)
+        return Rollout(version, acked, nacked, pending, away, elapsed_ms)
 
     async def wait_rollout(self, version: int, timeout_s: float) -> Rollout:
         """The same, when nobody connected owes an answer any more, or when the time is over. ``version`` exists."""
@@ -114,14 +114,20 @@ class Fleet:
         return any(one.state == "idle" for one in await self._elsewhere())
 
     async def _elsewhere(self) -> list[SidecarView]:
-        here = {(session.sidecar_id, session.instance) for session in self._registry}
-        return [one for one in await self._others() if (one.sidecar_id, one.instance) not in here]
+        return self._but_for_ours(await self._others())
 
-    async def _away(self, elsewhere: Sequence[SidecarView]) -> list[SidecarView]:
+    async def _not_here(self) -> tuple[list[SidecarView], list[SidecarView]]:
+        """Who is connected to other controls, and who is away. Nothing is waited for after the look at who is here, so
+        that one who comes meanwhile is counted once."""
         known = await self._threads.run(self._core.sidecars)
+        elsewhere = self._but_for_ours(await self._others())
         there = {one.sidecar_id for one in elsewhere}
         away = self._registry.away(known, self._sightings.last_seen)
-        return [one for one in away if one.sidecar_id not in there]
+        return elsewhere, [one for one in away if one.sidecar_id not in there]
+
+    def _but_for_ours(self, others: Iterable[SidecarView]) -> list[SidecarView]:
+        here = {(session.sidecar_id, session.instance) for session in self._registry}
+        return [one for one in others if (one.sidecar_id, one.instance) not in here]
 
 
 async def _nobody() -> list[SidecarView]:

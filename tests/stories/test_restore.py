@@ -16,7 +16,7 @@ def settled(stack: Stack, at_least: int) -> int:
     """The version that the sidecar uses, once it is ``at_least``."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        one = stack.control_json("status")["sidecars"][0]
+        (one,) = stack.control_json("status")["sidecars"]
         if one["connected"] and one["version"] == one["desired"] and one["version"] >= at_least:
             return int(one["version"])
     raise AssertionError(stack.control("status"))

@@ -289,6 +289,33 @@ async def test_the_same_instance_coming_again_replaces_its_older_connection() ->
         assert (await new.hear_push()).version == 1
 
 
+async def test_who_comes_back_while_one_looks_is_seen_once() -> None:
+    """Connected or away, and at no moment neither or both."""
+    async with stage() as st, trio.open_nursery() as looking:
+        certificate = (await st.connect().enter()).certificate
+        seen = set[int]()
+
+        async def look() -> None:
+            while True:
+                seen.add(len(await st.server.sidecars()))
+
+        looking.start_soon(look)
+        for beat in range(30):
+            peer = st.connect(certificate)
+            await peer.enter(HELLO)
+            await wait_all_turns(beat % 5)
+            await peer.stream.aclose()
+            await wait_all_turns(7)
+        looking.cancel_scope.cancel()
+    assert seen == {1}
+
+
+async def wait_all_turns(turns: int) -> None:
+    """Lets every other task go on ``turns`` times."""
+    for _ in range(turns):
+        await trio.lowlevel.checkpoint()
+
+
 async def test_one_identity_connects_a_bounded_number_of_times() -> None:
     """A stolen certificate cannot fill the registry."""
     async with stage() as st:
