@@ -27,16 +27,17 @@ class StoreAway(Exception):  # noqa: N818  # reads as the sentence it is
 
 
 class InPlace(Threads):
-    """Blocking calls, made here after a moment; StoreAway while the store is."""
+    """Blocking calls of one life of a control, made here after a moment; StoreAway while the store is, and for good
+    when it was killed: the dead change nothing, whatever they were about to do."""
 
-    def __init__(self, replica: "Replica") -> None:
+    def __init__(self, replica: "Replica", mesh: Mesh) -> None:
         super().__init__(1)
-        self._replica = replica
+        self._replica, self._mesh = replica, mesh
 
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """``work(*args)``, at a time of its own."""
         await self._replica.a_moment()
-        if self._replica.store_fails_now():
+        if self._replica.mesh is not self._mesh or self._replica.store_fails_now():
             raise StoreAway
         return work(*args)
 
@@ -98,7 +99,7 @@ class Replica:
         self._trace.tell(self.address, "killed", machine)
 
     async def _run(self, mesh: Mesh, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        server = PushServer(mesh, now=self.now, threads=InPlace(self))
+        server = PushServer(mesh, now=self.now, threads=InPlace(self, mesh))
         async with trio.open_nursery() as inside:
             self.server, self._inside = server, inside
             await inside.start(server.distribute)
@@ -144,5 +145,5 @@ class Replica:
     async def _poll(self, mesh: Mesh) -> None:
         while True:
             await trio.sleep(POLL_S)
-            if not self.store_away and self._newest() != self._seen:
+            if self.mesh is mesh and not self.store_away and self._newest() != self._seen:
                 self._announce(mesh)
