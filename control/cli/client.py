@@ -185,4 +185,6 @@ def _why(error: httpx.TransportError) -> str:
     ):
         if known in text:
             return plain
+    if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
+        return "no answer in HTTP, as from a push socket"
     return type(error).__name__

@@ -1,6 +1,7 @@
 """``--wait``: until every connected sidecar has answered, who has it, and the receipt."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from .client import Client
@@ -20,12 +21,12 @@ def wait_for(client: Client, version: int, timeout_s: float) -> dict[str, Any]:
             return rollout
 
 
-def receipt(rollout: dict[str, Any], *, each: bool) -> None:
-    """Prints who has it (``each``: one line a sidecar). A Failure if anyone refused it or is missing."""
+def receipt(rollout: dict[str, Any], *, each: bool, tell: Callable[[str], None] = say) -> None:
+    """Tells who has it (``each``: one line a sidecar). A Failure if anyone refused it or is missing."""
     acked, nacked, pending = rollout["acked"], rollout["nacked"], rollout["pending"]
     if each:
         for one in acked:
-            say(f"{_name(one)}  acked")
+            tell(f"{_name(one)}  acked")
     total = len(acked) + len(nacked) + len(pending)
     took = "" if rollout["elapsed_ms"] is None else f" after {rollout['elapsed_ms']:.0f} ms"
     summary = f"in force on {len(acked)} of {total}{took}"
@@ -33,7 +34,7 @@ def receipt(rollout: dict[str, Any], *, each: bool) -> None:
         lines = [f"{_name(one)}  refused it: {harmless(one['reason'])}" for one in nacked]
         lines += [f"{_name(one)}  has not answered" for one in pending]
         raise Failure(f"version {rollout['version']} is {summary}.", lines=tuple(lines))
-    say(summary if total else "in force on 0 of 0: no sidecar is connected")
+    tell(summary if total else "in force on 0 of 0: no sidecar is connected")
     if rollout["away"]:
         hint(f"{len(rollout['away'])} away: each gets it when it comes back (control status)")
 
@@ -41,8 +42,8 @@ def receipt(rollout: dict[str, Any], *, each: bool) -> None:
 def report(
     client: Client, made: dict[str, Any], sentence: str | None, wait: bool, timeout_s: float, as_json: bool
 ) -> None:
-    """Says what was made (``sentence``, or all of it for programs), and with ``wait`` who has it. A Failure if someone
-    has not."""
+    """Says what was made (``sentence``, or all of it for programs), and with ``wait`` who has it: on stderr if there is
+    no ``sentence``, since a secret stands alone on stdout. A Failure if someone has not."""
     rollout = wait_for(client, made["version"], timeout_s) if wait else None
     if as_json:
         show_json(made if rollout is None else {**made, "rollout": rollout})
@@ -54,7 +55,7 @@ def report(
         if not settled(rollout):
             raise Failure(f"version {made['version']} is not in force everywhere.")
     else:
-        receipt(rollout, each=False)
+        receipt(rollout, each=False, tell=hint if sentence is None else say)
 
 
 def settled(rollout: dict[str, Any]) -> bool:

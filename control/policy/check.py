@@ -139,7 +139,7 @@ def _unknown_callers(policy: Policy, workloads: Sequence[Workload]) -> Iterator[
     known = (*policy.service_names, *(workload.name for workload in workloads))
     for test in policy.tests:
         if test.caller and test.caller not in known:
-            told = f"{quoted(test.caller)} is no service here, and control knows no such application: control app add makes one"
+            told = f"{quoted(test.caller)} is no service here and no application (control app add)"
             yield Problem(test.line, "tests", told + suggestion(test.caller, known))
 
 

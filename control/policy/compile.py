@@ -215,7 +215,7 @@ def _strangers(policy: Policy, service: ServicePolicy, workloads: Sequence[Workl
         Problem(
             line,
             spell(("services", service.name, part, number)),
-            f"{quoted(name)} is no service here, and control knows no such application: control app add makes one{suggestion(name, known)}",
+            f"{quoted(name)} is no service here and no application (control app add){suggestion(name, known)}",
         )
         for part, number, line, named in service.callers_at
         for name in named

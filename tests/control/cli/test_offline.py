@@ -1,8 +1,11 @@
 """What the command says before, or without, talking to anyone."""
 
 import os
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,21 @@ def test_without_a_credential_it_says_what_to_set(offline: Run) -> None:
     said = offline("status")
     assert said.code == 2
     assert "CONTROL_TOKEN" in said.err
+
+
+def test_a_port_that_speaks_something_else(offline: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who took the push socket for the API is told so, and not the name of a class."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        abrupt = struct.pack("ii", 1, 0)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, abrupt)  # closes with a reset, as TLS that met no TLS
+        monkeypatch.setenv("CONTROL_TOKEN", OPERATOR)
+        monkeypatch.setenv("CONTROL_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        closing = threading.Thread(target=lambda: server.accept()[0].close())
+        closing.start()
+        said = offline("status")
+        closing.join()
+    assert said.code == 3
+    assert "push socket" in said.err or "closed the connection" in said.err
 
 
 def test_a_control_that_is_not_there(offline: Run, monkeypatch: pytest.MonkeyPatch) -> None:

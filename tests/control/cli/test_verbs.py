@@ -193,3 +193,11 @@ def test_status_shows_some_of_them(control: Run) -> None:
     """Of a service or in a state; a state that there is not is exit 1."""
     assert control("status", "--service", "orders", "--state", "nacked").code == 0
     assert control("status", "--state", "lost").code == 1
+
+
+def test_a_key_stands_alone_with_its_receipt_elsewhere(control: Run, policy: Path) -> None:
+    """``KEY=$(control key add --wait)`` is the key and nothing else; who has it is told on stderr."""
+    control("push", str(policy))
+    made = control("key", "add", "--subject", "alone", "--wait")
+    assert len(made.out.splitlines()) == 1
+    assert "in force on" in made.err

@@ -140,7 +140,7 @@ def test_a_caller_is_a_service_or_a_workload_that_control_knows() -> None:
     """Else it is misspelt, and its rule would refuse everybody."""
     policy = load(WHOLE.replace("callers: [web]", "callers: [wbe]") + "  []\n", {}, {})
     report = check(policy, now=NOW)
-    assert "'wbe' is no service here, and control knows no such application: control app add makes one — did you mean 'web'?" in report.format()
+    assert "'wbe' is no service here and no application (control app add) — did you mean 'web'?" in report.format()
     assert report.problems[0].line == 12
     assert check(policy, now=NOW, workloads=[Workload("wbe", "own", ("wbe-1",))]).ok
     test = "  - {service: orders, request: {path: /v}, token: {caller: wbe}, expect: allow}\n"
