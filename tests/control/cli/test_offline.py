@@ -95,7 +95,12 @@ def test_a_port_that_speaks_something_else(offline: Run, monkeypatch: pytest.Mon
         server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, abrupt)  # closes with a reset, as TLS that met no TLS
         monkeypatch.setenv("CONTROL_TOKEN", OPERATOR)
         monkeypatch.setenv("CONTROL_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
-        closing = threading.Thread(target=lambda: server.accept()[0].close())
+
+        def refuse() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(65536)
+
+        closing = threading.Thread(target=refuse)
         closing.start()
         said = offline("status")
         closing.join()

@@ -109,12 +109,13 @@ def test_it_is_one_moment_while_others_write(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
+    engine = engine_of(tmp_path, None, create=False)
     try:
-        engine = engine_of(tmp_path, None, create=False)
         backups = [backup_of(engine) for _ in range(20)]
     finally:
         done.set()
         writer.join()
+        engine.dispose()
         database.close()
     for backup in backups:
         counts = counted(backup)
