@@ -9,6 +9,7 @@
 ``token_request``   one request to the token endpoint, read strictly
 ``token_endpoint``  RFC 6749 and its neighbours over Authlib
 ``oauth``           clients, grants that people stand behind, and what is asked of tokens
+``people``          who they are, how they sign in, and where they have
 ``issuer``          all of it put together
 ``metadata``        RFC 8414: what clients may ask of this issuer
 """

@@ -23,6 +23,7 @@ from control.errors import ControlError, NotFound
 from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
 from control.identity.metadata import REGISTRATION_PATH, discovery, metadata
 from control.identity.oauth.own_tokens import AccessToken, IdToken, own_access_token, own_id_token
+from control.identity.people import Room
 from control.identity.roles import Role, covers, suffices
 from control.issuers.held import DEFAULT_GRACE_S
 from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
@@ -95,6 +96,7 @@ class Mesh:
             identify,
             read_id=self._own_id_token,
         )
+        self.people = Room()
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
