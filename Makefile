@@ -39,6 +39,8 @@ schemathesis: $(STAMP)  ## the admin API held against its OpenAPI document; ARGS
 
 peers: $(STAMP)  ## other people's clients and servers through a sidecar; names those that are not installed
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/peers.txt
+	@npm ci --prefix tests/peers/programs --ignore-scripts --no-audit --no-fund --silent || \
+	echo "the peers of Node cannot be installed here"
 	$(BIN)/python -m pytest -m peers tests/peers $(ARGS)
 
 bench-push: $(STAMP)  ## push, revocation and reconnect storm with 1,000 and 10,000 sidecars; ARGS="--sidecars 1000"

@@ -1,6 +1,7 @@
 """The project keeps its own promises: dependencies declared and locked, links that lead somewhere, no strange paths."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def tracked() -> list[Path]:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         paths = [ROOT / name for name in listed.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        made = re.compile(r"/(\.|__pycache__|build|dist|data|state|[^/]+\.egg-info)")
+        made = re.compile(r"/(\.|__pycache__|build|dist|data|state|node_modules|[^/]+\.egg-info)")
         paths = [path for path in ROOT.rglob("*") if not made.search(path.as_posix().removeprefix(ROOT.as_posix()))]
     return [path for path in paths if path.is_file()]
 
@@ -113,6 +114,15 @@ def test_the_locks_are_whole_and_name_no_place(which: str) -> None:
     assert not re.search(r"^-", text, re.MULTILINE)
     for entry in re.split(r"\n(?=[a-z0-9])", text)[1:]:
         assert "--hash=sha256:" in entry, entry
+
+
+def test_the_lock_of_the_peers_of_node_is_whole_and_names_no_place() -> None:
+    """Each package has its hash, and nothing says where it came from."""
+    packages = json.loads((ROOT / "tests/peers/programs/package-lock.json").read_text())["packages"]
+    declared = json.loads((ROOT / "tests/peers/programs/package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == declared
+    for name, entry in packages.items():
+        assert entry["integrity"].startswith("sha512-") and "resolved" not in entry, name
 
 
 def headings(text: str) -> set[str]:

@@ -86,6 +86,13 @@ def require_module(name: str) -> None:
         pytest.skip(f"{name} is not installed: make peers")
 
 
+def require_package(name: str) -> None:
+    """Skips the test if a package of Node is not installed."""
+    require("node")
+    if not (services.PROGRAMS / "node_modules" / name).is_dir():
+        pytest.skip(f"{name} is not installed: make peers")
+
+
 @pytest.fixture(scope="session")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """Everything that these tests start ends with them."""
