@@ -24,8 +24,9 @@ def condition(value: Any) -> str:
     return word
 
 
-def condition_faults(routes: Sequence[Route], deny: Sequence[Deny]) -> Iterator[tuple[Path, str]]:
-    """(where in the service, what is wrong) for each condition that does not compile."""
+def condition_faults(routes: Sequence[Route], deny: Sequence[Deny]) -> Iterator[tuple[Path, str, bool]]:
+    """(where in the service, what is wrong, is it only odd) for each condition that does not compile, or that looks at
+    nothing."""
     sources = [source for route in routes for source in route.credentials]
     hidden = Hidden(
         frozenset(source.name for source in sources if source.place == "header"),
@@ -33,9 +34,10 @@ def condition_faults(routes: Sequence[Route], deny: Sequence[Deny]) -> Iterator[
     )
     for where, path, when in _conditions(routes, deny):
         try:
-            Compiled(when, compile_pattern(path), hidden)
+            if not Compiled(when, compile_pattern(path), hidden).reads.variables:
+                yield where, "looks at nothing of the request, and is the same for every one", True
         except ValueError as error:
-            yield where, str(error)
+            yield where, str(error), False
 
 
 def _conditions(routes: Sequence[Route], deny: Sequence[Deny]) -> Iterator[tuple[Path, str, str]]:

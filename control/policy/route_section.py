@@ -85,6 +85,8 @@ class RouteSection:
         if shape.access == "public" and require != Requirement():
             told = "a public route requires nothing: take away access: public, or require; access: optional asks"
             self._findings.problem((*path, "require"), f"{told} only those who show a credential")
+        if "require" in shape.model_fields_set and require == Requirement():
+            self._findings.warn((*path, "require"), "asks for nothing: any valid token passes")
         if shadow == Requirement():
             self._findings.problem((*path, "shadow"), "asks for nothing: write what would be required")
         for name in ("require", "shadow"):

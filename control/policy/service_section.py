@@ -6,6 +6,7 @@ from sidecar.contract.snapshot import Cors, Deny, Forward, Route
 from sidecar.contract.strict import ContractError
 
 from .conditions import condition_faults
+from .evasion import evasions
 from .fields import plain
 from .findings import Findings
 from .model import ServicePolicy
@@ -63,10 +64,11 @@ class ServiceSection:
         )
 
     def _warn(self, issuers: tuple[str, ...], routes: tuple[Route, ...], deny: tuple[Deny, ...], path: Path) -> None:
-        for number, told in (*shadows(routes), *denied_routes(routes, deny)):
+        for number, told in (*shadows(routes), *evasions(routes), *denied_routes(routes, deny)):
             self._findings.warn((*path, "routes", number), told)
-        for where, told in condition_faults(routes, deny):
-            self._findings.problem((*path, *where), told)
+        for where, told, odd in condition_faults(routes, deny):
+            tell = self._findings.warn if odd else self._findings.problem
+            tell((*path, *where), told)
         names = [rule.name for rule in deny]
         for number, name in enumerate(names):
             if name in names[:number]:
@@ -111,6 +113,10 @@ class ServiceSection:
 
     def _cors(self, shape: CorsShape, path: Path) -> Cors | None:
         usual = Cors(("*",))
+        for number, origin in enumerate(shape.origins):
+            if "*." in origin and "." not in origin.partition("*.")[2]:
+                told = f"{origin}: what stands behind '*' belongs to everybody, so that any site may read the answers"
+                self._findings.warn((*path, "origins", number), told)
         try:
             return Cors(
                 tuple(dict.fromkeys(shape.origins)),

@@ -1,7 +1,6 @@
 """Rules that undo one another. The first match wins, so an earlier route may leave a later one nothing to do, or
-let anybody through what a later one guards. A route that names its methods speaks for its path: the other methods
-go on only to a later route that names them, which may ask for less. A deny rule may leave a later one, or a route,
-nothing to do.
+let anybody through what a later one guards. A deny rule may leave a later one, or a route, nothing to do. What a caller
+gets around by himself is ``evasion``'s.
 
 Rules are compared in pairs: that several earlier ones together hide a later one is not noticed.
 """
@@ -9,14 +8,14 @@ Rules are compared in pairs: that several earlier ones together hide a later one
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from sidecar.contract.snapshot import Deny, Requirement, Route
+from sidecar.contract.snapshot import Deny, Route
 
 from .reach import Reach, field_told, reach_of
 
 MAX_COMPARED = 500
 """Rules of one service that are compared; the number of pairs grows with its square."""
 
-_LETS = {"public": "is public", "optional": "asks nothing of who shows no credential"}
+LETS = {"public": "is public", "optional": "asks nothing of who shows no credential"}
 
 
 def shadows(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:
@@ -28,10 +27,6 @@ def shadows(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:
         if found is not None:
             yield number, found
         known.append((route, reach))
-    for number in range(len(known)):
-        escape = _escape(number, known)
-        if escape is not None:
-            yield number, escape
 
 
 def deny_shadows(rules: Sequence[Deny]) -> Iterator[tuple[int, str]]:
@@ -79,31 +74,12 @@ def _is_within(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network)
     return isinstance(other, IPv6Network) and one.subnet_of(other)
 
 
-def _escape(number: int, known: Sequence[tuple[Route, Reach]]) -> str | None:
-    """Do methods that the route does not name meet fewer demands on the same path?"""
-    route, reach = known[number]
-    if reach.methods is None or route.require == Requirement():
-        return None
-    left = reach.methods
-    for later in range(number + 1, len(known)):
-        other, others = known[later]
-        if others.methods is None or not others.covers(reach) or others.methods <= left:
-            continue
-        if other.require != Requirement():  # other demands are not fewer: a write scope, beside a read scope
-            left |= others.methods
-            continue
-        lets = _LETS.get(other.access, "takes any valid token")
-        told = f"asked of {','.join(route.methods or ())} alone: for other methods,"
-        return f"{told} routes[{later}] ({label(other)}) {lets}"
-    return None
-
-
 def _shadow(route: Route, reach: Reach, earlier: Sequence[tuple[Route, Reach]]) -> str | None:
     for number, (other, others) in enumerate(earlier):
         covered = others.covers(reach)
         if covered and others.offers_all(reach):
             if other.access != "token" and route.access == "token":
-                lets = _LETS[other.access]
+                lets = LETS[other.access]
                 return f"never reached: routes[{number}] ({label(other)}) {lets} and lets all of it through"
             return f"never reached: routes[{number}] ({label(other)}) comes first and matches all of it"
         if covered and others.methods is not None and reach.methods is None:
@@ -116,7 +92,7 @@ def _shadow(route: Route, reach: Reach, earlier: Sequence[tuple[Route, Reach]]) 
         if other.access == "token" or not (others.meets(reach) and others.shares_methods(reach)):
             continue
         if not (reach.covers(others) and reach.offers_all(others)):
-            lets = _LETS[other.access]
+            lets = LETS[other.access]
             return f"what also matches routes[{number}] ({label(other)}), which comes first, {lets}"
     return None
 

@@ -1,6 +1,8 @@
 """One connection to control, from the hello to its end. Works on any trio stream; TLS is ``dial``'s affair.
 
-What is pushed is put in force by ``enforced``, then kept on disk, and only then acknowledged; what cannot be x"""
+What is pushed is put in force by ``enforced``, then kept on disk, and only then acknowledged; what cannot be enforced
+is answered with a NACK that says why.
+"""
 
 import logging
 import math

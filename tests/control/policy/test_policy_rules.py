@@ -171,3 +171,50 @@ def test_deny_rules_that_leave_nothing_are_warned_of(deny: str, told: str) -> No
     """To a later deny rule, or to a route."""
     found = warned("{path: /r}", deny)
     assert [told in line for line in found] == ([True] if told else [])
+
+
+ADMIN = "require: {scopes: [admin]}"
+
+
+@pytest.mark.parametrize(
+    ("routes", "told"),
+    [
+        (
+            f"{{path: /a/**, headers: {{X-V: '2'}}, {ADMIN}}}, {{path: /**}}",
+            "routes[0] asked of who writes certain",
+        ),
+        (
+            f"{{path: /a/**, query: {{q: x}}, {ADMIN}}}, {{path: /a/**}}",
+            "routes[0] asked of who writes certain",
+        ),
+        (f"{{path: /a/**, hosts: [h.test], {ADMIN}}}, {{path: /**}}", "routes[0] asked of some hosts alone"),
+        (f"{{path: /a/*, {ADMIN}}}, {{path: /**}}", "routes[0] '*' is one segment: for what is below /a/*, routes[1]"),
+        (f"{{path: /a/*, {ADMIN}}}, {{path: /**, respond: {{status: 404}}}}", ""),
+        (f"{{path: /a/*, {ADMIN}}}, {{path: /a/**, {ADMIN}}}, {{path: /**}}", ""),
+        (f"{{path: '/a/{{id}}', {ADMIN}}}, {{path: /**}}", ""),
+        (f"{{path: /a/**, headers: {{X-V: '2'}}, {ADMIN}}}, {{path: /a/**, {ADMIN}}}, {{path: /**}}", ""),
+        (f"{{path: /a/**, headers: {{X-V: '2'}}, {ADMIN}}}, {{path: /b/**}}", ""),
+        ("{path: /a/**, headers: {X-V: '2'}}, {path: /**}", ""),
+        (
+            f"{{path: /a/**, headers: {{X-Debug: {{present: true}}}}, access: public}}, {{path: /a/**, {ADMIN}}}",
+            "routes[0] is public, and only what a caller writes tells it from routes[1] (/a/**)",
+        ),
+        ("{path: /a, hosts: [open.test], access: optional}, {path: /a}", "routes[0] asks nothing of who shows no"),
+        ("{path: /a/open, access: public}, {path: /a/**}", ""),
+        ("{path: /a, require: {}}", "routes[0].require asks for nothing"),
+        ("{path: /a, require: {scopes: []}}", "routes[0].require asks for nothing"),
+        ("{path: /a, require: {when: 'true'}}", "routes[0].require.when looks at nothing of the request"),
+    ],
+)
+def test_what_a_caller_gets_around_is_warned_of(routes: str, told: str) -> None:
+    """By another host, a header or a parameter of his own choice, by one segment more; or because nothing is asked."""
+    found = warned(routes)
+    assert [told in line for line in found] == ([True] if told else []), found
+
+
+def test_an_origin_that_is_everybodys_is_warned_of() -> None:
+    """https://*.com is any site; https://*.shop.test is not."""
+    origins = "    cors: {origins: ['https://*.com', 'https://*.shop.test']}\n"
+    head = "trust_domain: shop.test\nservices:\n  orders:\n    routes: [{path: /a, access: public}]\n"
+    [warning] = load(head + origins, {}, {}).warnings
+    assert (warning.path, "any site may read" in warning.message) == ("services.orders.cors.origins[0]", True)
