@@ -6,6 +6,7 @@
       |- keys        every few seconds: the next step of a key rotation, if one is due
       |- providers   the keys of outside issuers, as often as each is due
       |- canary      every two seconds while one runs: the verdict, if it is time
+      |- ends        every two seconds: people and secrets whose time is over are turned off
       |- pruning     every hour: what nobody can need any more goes
       |- news        what happens, for those who follow it
       `- the end     SIGTERM or SIGINT: no new connections, those under way get a moment, exit 0
@@ -51,6 +52,7 @@ from control.rollout.watch import Watch
 from control.settings import Settings
 
 KEYS_EVERY_S = 2.0
+ENDS_EVERY_S = 2.0
 PRUNE_EVERY_S = 3600.0
 """And not before: a clock that was wrong at the start has been put right by then."""
 GRACE_S = 2.0
@@ -203,6 +205,7 @@ async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound])
         nursery.start_soon(_advance_keys, mesh, fleet)
         nursery.start_soon(refresher.run)
         nursery.start_soon(watch.run)
+        nursery.start_soon(_end_expired, mesh)
         nursery.start_soon(_prune, mesh, settings.audit_kept_s)
         await nursery.start(News(mesh, fleet, events).run)
         nursery.start_soon(Presence(fleet, mesh.presence).run)
@@ -253,6 +256,16 @@ async def _advance_keys(mesh: Mesh, fleet: PushServer) -> None:
             # A full disk or a locked database passes; without this task keys would never rotate again.
             _log.exception("the signing keys could not be advanced; trying again")
         await trio.sleep(KEYS_EVERY_S)
+
+
+async def _end_expired(mesh: Mesh) -> None:
+    while True:
+        try:
+            await trio.to_thread.run_sync(mesh.end_expired)
+        except Exception:
+            # A full disk or a locked database passes; without this task nobody's time would ever be over.
+            _log.exception("whose time is over could not be turned off; trying again")
+        await trio.sleep(ENDS_EVERY_S)
 
 
 async def _prune(mesh: Mesh, audit_kept_s: int) -> None:

@@ -23,7 +23,7 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from control.api.gate import ANSWERING, unsupported_version
-from control.api.rate import network_of
+from control.buckets import network_of
 
 MAX_CONNECTIONS = 1000
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

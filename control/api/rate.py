@@ -10,10 +10,9 @@ operator, behind one address, does not lock them out. It gives away nothing: suc
 """
 
 import hashlib
-import ipaddress
-import math
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from control.buckets import Bucket, network_of
 
 CAPACITY = 2000.0
 REFILL_PER_S = 100.0
@@ -23,23 +22,6 @@ OVERALL = 25
 SUSPECT_S = 3600.0
 MAX_ADDRESSES = 10_000
 MAX_PROVEN = 1000
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A level that time fills up to ``capacity``. It may be overdrawn, by tries that were under way together."""
-
-    capacity: float
-    refill_per_s: float
-    level: float
-    at: float
-    suspect_until: float = -math.inf
-
-    def look(self, now: float) -> float:
-        """The level at ``now``."""
-        self.level = min(self.capacity, self.level + max(0.0, now - self.at) * self.refill_per_s)
-        self.at = now
-        return self.level
 
 
 class Attempts:
@@ -94,16 +76,3 @@ class Attempts:
 
 def _proof(address: str, shown: bytes) -> bytes:
     return hashlib.sha256(network_of(address).encode() + b"\0" + shown).digest()
-
-
-def network_of(address: str) -> str:
-    """What counts as one place: an IPv4 address, or an IPv6 /64, which is what one customer gets."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "local"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

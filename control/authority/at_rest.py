@@ -1,7 +1,8 @@
 """The rows that hold private keys, and bringing all of them under one master key at start.
 
-``secret``       the mesh's CA and the snapshot signing key
-``signing_key``  the token signing keys
+``secret``         the mesh's CA and the snapshot signing key
+``signing_key``    the token signing keys
+``second_factor``  what people's authenticators share with us
 
 The CA's certificate is in ``secret`` too and is public. One transaction: every row is sealed under the current key, or
 none was touched. Plain rows that are no more are then removed from the file; a mark in the same transaction sees to it
@@ -18,11 +19,11 @@ from sqlalchemy.orm import Session
 from control.store import Database
 from control.store.audit import record
 from control.store.erasure import compact, erase
-from control.store.tables import SecretRow, SigningKeyRow
+from control.store.tables import SecondFactorRow, SecretRow, SigningKeyRow
 
 from .vault import Vault, sealed_under
 
-SECRET, SIGNING_KEY = "secret", "signing_key"
+SECRET, SIGNING_KEY, SECOND_FACTOR = "secret", "signing_key", "second_factor"
 """The kinds of rows, as a blob is bound to them."""
 PUBLIC = ("ca.certificate",)
 _ERASE = "erase.plain"
@@ -38,6 +39,21 @@ class StoredKey:
     blob: bytes
 
 
+class FactorBox:
+    """Closes and opens what authenticators share with us."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def seal(self, name: str, plain: bytes) -> bytes:
+        """As it is stored for the person ``name``."""
+        return self._vault.seal(SECOND_FACTOR, name, plain)
+
+    def open(self, name: str, blob: bytes) -> bytes:
+        """The reverse; WrongMasterKey."""
+        return self._vault.open(SECOND_FACTOR, name, blob)
+
+
 def stored_keys(session: Session) -> Iterator[StoredKey]:
     """Every private key that there is."""
     for name, blob in session.execute(select(SecretRow.name, SecretRow.blob).order_by(SecretRow.name)).all():
@@ -47,6 +63,9 @@ def stored_keys(session: Session) -> Iterator[StoredKey]:
     for kid, pem in session.execute(query).all():
         if pem is not None:
             yield StoredKey(SIGNING_KEY, kid, pem)
+    factors = select(SecondFactorRow.person_id, SecondFactorRow.secret).order_by(SecondFactorRow.person_id)
+    for person_id, blob in session.execute(factors).all():
+        yield StoredKey(SECOND_FACTOR, person_id, blob)
 
 
 def master_key_ids(session: Session) -> frozenset[str]:
@@ -81,8 +100,10 @@ def protect(database: Database, vault: Vault, now: float, actor: str) -> int:
 def _replace(session: Session, key: StoredKey, blob: bytes) -> None:
     if key.kind == SECRET:
         session.execute(update(SecretRow).where(SecretRow.name == key.name).values(blob=blob))
-    else:
+    elif key.kind == SIGNING_KEY:
         session.execute(update(SigningKeyRow).where(SigningKeyRow.kid == key.name).values(private_pem=blob))
+    else:
+        session.execute(update(SecondFactorRow).where(SecondFactorRow.person_id == key.name).values(secret=blob))
 
 
 def _forget_plain(database: Database) -> None:

@@ -1,6 +1,8 @@
 """The built-in issuer: who may have a token, and what the token says.
 
-``applications``    clients of the token endpoint, and their secrets
+``applications``    clients of the token endpoint
+``application_secrets``  their secrets, several at a time
+``endings``         what ends with a person, an application or a secret
 ``api_keys``        keys that are shown as they are: an id, a secret of which the hash is kept
 ``operators``       people and programs who administer, and their tokens
 ``roles``           what an operator may do: a role, and scopes that narrow it

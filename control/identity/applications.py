@@ -1,7 +1,7 @@
 """Clients of the token endpoint: what each may ask for, and the proof of which it is.
 
 A client's secret is returned once, when it is made. What an application may do is read anew for every token, so
-that a change counts from the next token on; tokens already out are a matter of revocation.
+that a change counts from the next token on. Tokens already out keep what they say, until what they came of ends.
 """
 
 import re
@@ -19,14 +19,15 @@ from control.store import Database
 from control.store.audit import record
 from control.store.tables import ApplicationRow, AuditRow
 
-from .credentials import APPLICATION_PREFIX, hash_of, matches, new_secret
+from . import application_secrets
+from .application_secrets import ApplicationSecrets
+from .endings import Endings, untold
 
 MAX_NAME = 100
 MAX_LIST = 200
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 """scope-token, RFC 6749 section 3.3."""
 _SERVICE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-_NOBODY = hash_of(secrets.token_bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +67,27 @@ def _nobody_is_told(_actor: str, _names: Collection[str]) -> None:
 class Applications:
     """The applications in the store. Thread-safe. ``key`` is an application's name, id or client_id."""
 
-    def __init__(self, database: Database, clock: Callable[[], float], changed: Changed = _nobody_is_told) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        changed: Changed = _nobody_is_told,
+        endings: Endings | None = None,
+    ) -> None:
         self._database, self._clock, self._changed = database, clock, changed
+        self._endings = endings or untold(database, clock)
+        self.secrets = ApplicationSecrets(database, clock, self._endings)
 
     def create(
         self, name: str, actor: str, *, scopes: Sequence[str] = (), services: Sequence[str] | None = None
     ) -> tuple[Application, str]:
         """A new application and its secret; Conflict if the name is taken."""
-        secret, now = new_secret(APPLICATION_PREFIX), self._clock()
+        now = self._clock()
         with self._database.write() as session:
             row = ApplicationRow(
                 id=str(uuid.uuid4()),
                 client_id=_new_client_id(name),
                 name=_free_name(session, name),
-                secret_hash=hash_of(secret),
                 scopes=checked_scopes(scopes),
                 services=_services(services),
                 active=True,
@@ -87,6 +95,8 @@ class Applications:
                 revision=0,
             )
             session.add(row)
+            session.flush()
+            _, secret = application_secrets.add(session, row.client_id, now)
             record(session, now, actor, "application.create", row.name, client_id=row.client_id, scopes=row.scopes)
             made = _value(row)
         self._changed(actor, {made.name})
@@ -118,10 +128,12 @@ class Applications:
     def update(
         self, key: str, actor: str, *, holds: Holds | None = None, **changes: Unpack[ApplicationChanges]
     ) -> Application:
-        """Change what is named in ``changes``, if the application is as ``holds`` wants it."""
-        with self._database.write() as session:
+        """Change what is named in ``changes``, if the application is as ``holds`` wants it. Turned off, it gets no more
+        tokens, and those that it has count no more, also when it is turned on again."""
+        with self._endings(actor) as ending:
+            session = ending.session
             row = _found(session, key, holds)
-            before = row.name
+            before, was_active = row.name, row.active
             if "name" in changes and changes["name"] != row.name:
                 row.name = _free_name(session, changes["name"])
             if "scopes" in changes:
@@ -132,26 +144,31 @@ class Applications:
             row.revision += 1
             said = {name: _plain(value) for name, value in changes.items()}
             record(session, self._clock(), actor, "application.update", row.name, **said)
+            if was_active and not row.active:
+                ending.of_client(row.client_id, "the application was turned off")
             now = _value(row)
         self._changed(actor, {before, now.name})
         return now
 
     def rotate_secret(self, key: str, actor: str, *, holds: Holds | None = None) -> tuple[Application, str]:
-        """A new secret; the old one is worth nothing from now on."""
-        secret = new_secret(APPLICATION_PREFIX)
-        with self._database.write() as session:
+        """A new secret; all that it had are worth nothing from now on, nor are the tokens that came by them."""
+        with self._endings(actor) as ending:
+            session = ending.session
             row = _found(session, key, holds)
-            row.secret_hash = hash_of(secret)
+            secret = application_secrets.replace_all(ending, row.client_id)
             row.revision += 1
             record(session, self._clock(), actor, "application.rotate_secret", row.name)
             return _value(row), secret
 
     def remove(self, key: str, actor: str, *, holds: Holds | None = None) -> None:
-        """No more tokens for it. Those that are out stay good until they expire or are revoked."""
-        with self._database.write() as session:
+        """No more tokens for it, and those that are out count no more."""
+        with self._endings(actor) as ending:
+            session = ending.session
             row = _found(session, key, holds)
-            session.delete(row)
             name = row.name
+            if row.active:
+                ending.of_client(row.client_id, "the application was removed")
+            session.delete(row)
             record(session, self._clock(), actor, "application.remove", name, client_id=row.client_id)
         self._changed(actor, {name})
 
@@ -169,7 +186,7 @@ class Applications:
             return None
         with self._database.read() as session:
             row = session.scalar(select(ApplicationRow).where(ApplicationRow.client_id == client_id))
-            proven = matches(secret, row.secret_hash if row else _NOBODY)
+            proven = application_secrets.proves(session, client_id, secret, self._clock())
             return _value(row) if row and proven and row.active else None
 
 

@@ -11,7 +11,7 @@ from .metadata import TOKEN_PATH
 from .oauth.assertions import Assertions
 from .oauth.clients import Clients, Holds
 from .oauth.devices import Devices
-from .oauth.grants import Grants
+from .oauth.grants import Grants, May, anyone
 from .oauth.id_tokens import IdTokens
 from .oauth.logout import Logout
 from .oauth.own_tokens import IdToken
@@ -24,7 +24,7 @@ from .token_endpoint import Handle, Read, TokenEndpoint
 class BuiltinIssuer:
     """Thread-safe. ``read``: what an access token of ours says, if it counts; ``withdraw``: tells the sidecars of those
     that no longer do; ``sign``: a JWT that is no access token; ``describe``: what is known of a person;
-    ``read_id``: what an ID token of ours says, also when it is over."""
+    ``read_id``: what an ID token of ours says, also when it is over; ``may``: whether somebody may have tokens."""
 
     def __init__(
         self,
@@ -38,10 +38,11 @@ class BuiltinIssuer:
         sign: Callable[[Mapping[str, Any]], str],
         describe: Describe = lambda _subject: {},
         read_id: Callable[[str], IdToken | None] = lambda _token: None,
+        may: May = anyone,
     ) -> None:
         self._applications, self._clock = applications, clock
         self.registration: Handle | None = None
-        self.clients, self.grants = Clients(database), Grants(database, clock, withdraw)
+        self.clients, self.grants = Clients(database), Grants(database, clock, withdraw, may)
         self.endpoint = endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
         endpoint.take_assertions(Assertions(database, (url, url + TOKEN_PATH), clock))
         self.authorization = endpoint.authorization(url)
@@ -50,10 +51,10 @@ class BuiltinIssuer:
         self.requests = PushedRequests(database, clock)
         self.pushed = endpoint.pushed(self.authorization, self.requests)
         endpoint.exchange(read)
-        self.devices = Devices(database, clock)
+        self.devices = Devices(database, clock, may)
         self.device = endpoint.device_authorization(self.devices, url)
         self.device_authorization = endpoint.device_pages(self.devices)
-        endpoint.identify(IdTokens(url, sign, clock))
+        endpoint.identify(IdTokens(url, sign, clock, describe))
         self.logout = Logout(applications, self.clients, read_id)
         self.userinfo = UserInfoEndpoint(read, describe).handle
 

@@ -77,25 +77,30 @@ class Ledger:
     def revoke(self, entries: Sequence[Revocation], actor: str, note: str) -> Version:
         """Make the next version of the policy in force, with ``entries`` added to what no longer counts."""
         with self.database.write() as session:
-            version = versions.append(
-                session, "revocation", same_policy(session, versions.newest(session)), actor, self.clock(), note
-            )
-            policy = self.policy_of(session, version)
-            if policy is None:
-                raise NotFound("there is no policy yet, and so no issuer whose tokens count")
-            candidate = self.candidate_of(session)
-            if candidate is not None:
-                entries = [*entries, *revocations.renamed(entries, policy, candidate)]
-            for entry in entries:
-                revocations.add(session, entry, version.version, self.clock())
-            folded = revocations.fold(session, version.version, self.clock())
-            if folded is not None:
-                version = versions.annotate(session, version, _told(*folded))
-            # A cut takes entries away, which an increment cannot.
-            if folded is not None or not self.publication.increment(session, version, policy.trust_domain, entries):
-                self.publication.publish(session, version, policy, candidate)
-            record_version(session, self.clock(), actor, "revocation", version.version, version.note)
+            version = self.add_revocations(session, entries, actor, note)
         self.announce(version.version)
+        return version
+
+    def add_revocations(self, session: Session, entries: Sequence[Revocation], actor: str, note: str) -> Version:
+        """The same within the caller's writing transaction, after which the listeners are for the caller to tell."""
+        version = versions.append(
+            session, "revocation", same_policy(session, versions.newest(session)), actor, self.clock(), note
+        )
+        policy = self.policy_of(session, version)
+        if policy is None:
+            raise NotFound("there is no policy yet, and so no issuer whose tokens count")
+        candidate = self.candidate_of(session)
+        if candidate is not None:
+            entries = [*entries, *revocations.renamed(entries, policy, candidate)]
+        for entry in entries:
+            revocations.add(session, entry, version.version, self.clock())
+        folded = revocations.fold(session, version.version, self.clock())
+        if folded is not None:
+            version = versions.annotate(session, version, _told(*folded))
+        # A cut takes entries away, which an increment cannot.
+        if folded is not None or not self.publication.increment(session, version, policy.trust_domain, entries):
+            self.publication.publish(session, version, policy, candidate)
+        record_version(session, self.clock(), actor, "revocation", version.version, version.note)
         return version
 
     def current(self) -> Version | None:

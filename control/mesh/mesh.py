@@ -12,14 +12,14 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from control.authority.at_rest import protect
+from control.authority.at_rest import FactorBox, protect
 from control.authority.authority import Authority, open_authority
 from control.authority.keyring import KeyInfo, Signer
 from control.authority.lifecycle import RETIRE_AFTER_S
 from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
-from control.errors import ControlError, NotFound
+from control.errors import Conflict, ControlError, NotFound
 from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
 from control.identity.metadata import REGISTRATION_PATH, discovery, metadata
 from control.identity.oauth.own_tokens import AccessToken, IdToken, own_access_token, own_id_token
@@ -33,6 +33,7 @@ from control.store.audit import AuditEntry, newest, record
 from . import revocations, versions
 from .api_keys import ApiKeys
 from .callers import Callers
+from .endings import Endings
 from .enrolment import Enrolment
 from .explanation import Explanation, explained
 from .freeze import Freeze
@@ -77,7 +78,9 @@ class Mesh:
         self._keys = Keys(self._ledger, vault, token_algorithm, key_rotation_s)
         self._join_tokens = JoinTokens(database, authority.ca_der, clock)
         self._enrolment = Enrolment(database, authority, self._trust_domain, clock)
-        self.applications = Applications(database, clock, Callers(self._ledger).changed)
+        endings = Endings(self._ledger).begin
+        self.applications = Applications(database, clock, Callers(self._ledger).changed, endings)
+        self.people = Room(database, clock, endings, FactorBox(vault), issuer_url)
         self.operators, self.api_keys = Operators(database, clock), ApiKeys(self._ledger, self.applications)
         self._in_charge = database.lease("background")
         self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
@@ -94,9 +97,10 @@ class Mesh:
             self._own_token,
             withdraw,
             identify,
+            self.people.describe,
             read_id=self._own_id_token,
+            may=self.people.may,
         )
-        self.people = Room()
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
@@ -236,6 +240,13 @@ class Mesh:
         self._push_tls.renew_if_due(self._clock())
         return self._keys.advance(in_force) if self._in_charge.is_held() else []
 
+    def end_expired(self) -> int:
+        """To be called every few seconds: people and secrets whose time is over are turned off, which the sidecars are
+        told; how many. Of several controls one does it."""
+        if not self._in_charge.is_held():
+            return 0
+        return self.people.users.end_expired(SYSTEM) + self.applications.secrets.end_expired(SYSTEM)
+
     def metadata(self, is_served: Callable[[str], bool]) -> dict[str, object]:
         """RFC 8414, of the paths that are served."""
         return metadata(self._issuer_url, self._named(is_served))
@@ -252,6 +263,8 @@ class Mesh:
         """A token for an application, at an operator's wish; NotFound, Invalid."""
         asked = None if services is None else self._tokens.audiences_of(services)
         found = self.applications.get(application)
+        if not found.active:
+            raise Conflict(f"{found.name} is turned off, and gets no tokens")
         issued = self._tokens.issue(found, scopes=scopes, audiences=asked, lifetime_s=lifetime_s)
         with self._database.write() as session:
             detail = {"jti": issued.token_id, "scope": issued.scope, "expires_at": issued.expires_at}

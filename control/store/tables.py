@@ -6,7 +6,7 @@ transaction that is over.
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -118,7 +118,6 @@ class ApplicationRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     client_id: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
-    secret_hash: Mapped[bytes]
     scopes: Mapped[list[str]]
     services: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     active: Mapped[bool]
@@ -339,12 +338,14 @@ class RefreshTokenRow(Base):
 
 
 class GrantedTokenRow(Base):
-    """An access token that came of a grant: what is to be told to the sidecars when the grant is revoked."""
+    """An access token that came of a grant: what is to be told to the sidecars when the grant is revoked.
+    ``exchanged``: it is of another client than the grant."""
 
     __tablename__ = "granted_token"
     jti: Mapped[str] = mapped_column(Id, primary_key=True)
     grant_id: Mapped[str] = mapped_column(Id, ForeignKey("oauth_grant.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[int]
+    exchanged: Mapped[bool] = mapped_column(server_default=false())
 
 
 class UsedAssertionRow(Base):
@@ -385,3 +386,101 @@ class DeviceCodeRow(Base):
     interval: Mapped[int]
     polled_at: Mapped[int]
     expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class ApplicationSecretRow(Base):
+    """One of the secrets of an application; only its SHA-256 is kept. ``expires_at`` null: never."""
+
+    __tablename__ = "application_secret"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    client_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("application.client_id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str]
+    secret_hash: Mapped[bytes]
+    active: Mapped[bool]
+    expires_at: Mapped[int | None]
+    created_at: Mapped[int]
+    revision: Mapped[int]
+
+
+class ScopeRow(Base):
+    """What a scope means, as people are told."""
+
+    __tablename__ = "scope"
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    description: Mapped[str]
+    created_at: Mapped[int]
+    revision: Mapped[int]
+
+
+class PersonRow(Base):
+    """Somebody who signs in. ``folded``: the username as it is compared. ``password_hash`` null: none yet."""
+
+    __tablename__ = "person"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    username: Mapped[str]
+    folded: Mapped[str] = mapped_column(String(300), unique=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    active: Mapped[bool]
+    expires_at: Mapped[int | None] = mapped_column(index=True)
+    created_at: Mapped[int]
+    revision: Mapped[int]
+    password_hash: Mapped[str | None]
+
+
+class PersonSessionRow(Base):
+    """A browser in which somebody has signed in, by the SHA-256 of its cookie. ``id`` names it to people."""
+
+    __tablename__ = "person_session"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True)
+    person_id: Mapped[str] = mapped_column(Id, ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    auth_time: Mapped[int]
+    amr: Mapped[list[str]]
+    created_at: Mapped[int]
+    last_seen: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+    address: Mapped[str]
+    agent: Mapped[str]
+
+
+class PasswordLinkRow(Base):
+    """A link with which somebody may set their password once, by the SHA-256 of what is secret in it."""
+
+    __tablename__ = "password_link"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(Id, ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class SignInTicketRow(Base):
+    """Somebody whose password was right, and whose second factor is waited for. ``known``: their browser is."""
+
+    __tablename__ = "sign_in_ticket"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(Id, ForeignKey("person.id", ondelete="CASCADE"), index=True)
+    known: Mapped[bool]
+    tries: Mapped[int]
+    expires_at: Mapped[int] = mapped_column(index=True)
+
+
+class SecondFactorRow(Base):
+    """Somebody's TOTP secret, encrypted if there is a master key; see ``control.authority.at_rest``. ``confirmed``: it
+    is asked for. ``last_step``: of the newest code that was used, so that none counts twice."""
+
+    __tablename__ = "second_factor"
+    person_id: Mapped[str] = mapped_column(Id, ForeignKey("person.id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[bytes]
+    confirmed: Mapped[bool]
+    last_step: Mapped[int]
+    created_at: Mapped[int]
+
+
+class RecoveryCodeRow(Base):
+    """A code that takes the place of a lost authenticator, once; only its SHA-256 is kept."""
+
+    __tablename__ = "recovery_code"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(Id, ForeignKey("person.id", ondelete="CASCADE"), index=True)

@@ -15,7 +15,7 @@ from control.store.audit import record
 from control.store.tables import DeviceCodeRow
 
 from .families import issue
-from .grants import begin_without_code
+from .grants import May, anyone, begin_without_code
 
 LIFETIME_S = 600
 INTERVAL_S = 5
@@ -43,8 +43,8 @@ class Device:
 class Devices:
     """Those in the store. Thread-safe."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Callable[[], float], may: May = anyone) -> None:
+        self._database, self._clock, self._may = database, clock, may
 
     def begin(self, client_id: str, scope: str, audience: Sequence[str], device_code: str, user_code: str) -> bool:
         """One more waits; False if too many of that client's do, or if the user code is taken."""
@@ -84,6 +84,8 @@ class Devices:
             row = session.scalar(found)
             if row is None or row.allowed is not None or row.expires_at <= now:
                 return False
+            if allowed and not self._may(session, subject):
+                return False
             row.allowed, row.subject, row.auth_time = allowed, subject, auth_time
             if allowed:
                 record(session, now, subject, "grant.allow", row.client_id, scope=row.scope)
@@ -106,7 +108,7 @@ class Devices:
         now = int(self._clock())
         with self._database.write() as session:
             row = session.get(DeviceCodeRow, hash_of(device_code))
-            if row is None or not row.allowed or row.expires_at <= now:
+            if row is None or not row.allowed or row.expires_at <= now or not self._may(session, row.subject):
                 return None
             session.delete(row)
             said = (row.client_id, row.subject, row.scope, row.audience, row.auth_time)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from control.errors import Denied
 from control.identity.credentials import hash_of, new_secret
 from control.store import Database
 from control.store.audit import record
@@ -27,6 +28,13 @@ FAMILY_LIFETIME_S = 30 * 86_400
 
 Withdraw = Callable[[Collection[str]], None]
 """Tells the sidecars that the access tokens of these ``jti`` no longer count."""
+May = Callable[[Session, str], bool]
+"""May that person have tokens now? Asked in the transaction that gives them."""
+
+
+def anyone(_session: Session, _subject: str) -> bool:
+    """Where people are somebody else's."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +76,8 @@ class LiveRefreshToken:
 class Grants:
     """Those in the store. Thread-safe."""
 
-    def __init__(self, database: Database, clock: Callable[[], float], withdraw: Withdraw) -> None:
-        self._database, self._clock, self._withdraw = database, clock, withdraw
+    def __init__(self, database: Database, clock: Callable[[], float], withdraw: Withdraw, may: May = anyone) -> None:
+        self._database, self._clock, self._withdraw, self._may = database, clock, withdraw, may
 
     def begin(
         self,
@@ -83,9 +91,11 @@ class Grants:
         nonce: str = "",
         auth_time: int | None = None,
     ) -> str:
-        """Somebody said yes: the code. ``auth_time``: when they signed in."""
+        """Somebody said yes: the code. ``auth_time``: when they signed in. Denied if they may not any more."""
         code, now = new_secret(CODE_PREFIX), int(self._clock())
         with self._database.write() as session:
+            if not self._may(session, subject):
+                raise Denied("Please sign in again.", "sign_in_again")
             session.execute(delete(OAuthGrantRow).where(OAuthGrantRow.expires_at < now))
             row = _new(client_id, subject, scope, audience, auth_time)
             row.redirect_uri, row.code_challenge, row.nonce = redirect_uri, challenge, nonce
@@ -122,7 +132,7 @@ class Grants:
         now = int(self._clock())
         with self._database.write() as session:
             row = session.scalar(select(OAuthGrantRow).where(OAuthGrantRow.code_hash == hash_of(code)))
-            if row is None or row.revoked:
+            if row is None or row.revoked or not self._may(session, row.subject):
                 return None
             if not row.code_used:
                 if row.code_expires_at <= now:
@@ -140,7 +150,7 @@ class Grants:
         with self._database.write() as session:
             row = session.get(RefreshTokenRow, hash_of(token))
             grant = None if row is None else session.get(OAuthGrantRow, row.grant_id)
-            if row is None or grant is None or grant.expires_at <= now:
+            if row is None or grant is None or grant.expires_at <= now or not self._may(session, grant.subject):
                 return None
             if not grant.revoked and is_next(session, row, now):
                 row.used_at = now if row.used_at is None else row.used_at
@@ -155,7 +165,7 @@ class Grants:
         with self._database.write() as session:
             row = session.get(GrantedTokenRow, parent)
             if row is not None:
-                session.add(GrantedTokenRow(jti=jti, grant_id=row.grant_id, expires_at=expires_at))
+                session.add(GrantedTokenRow(jti=jti, grant_id=row.grant_id, expires_at=expires_at, exchanged=True))
             record(session, now, actor, "token.exchange", str(claims["sub"]), jti=jti, of=parent)
 
     def let_in(self, subject: str) -> list[Grant]:

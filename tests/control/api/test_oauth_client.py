@@ -29,6 +29,7 @@ async def test_authlibs_client_goes_through(mesh: Mesh, nursery: trio.Nursery) -
     """To a token that the sidecars take, to the next, and back to one that they do not take."""
     mesh.push(POLICY, {}, {}, "test")
     app, secret = mesh.applications.create("web", "test", scopes=["orders:read", "openid"])
+    ann = mesh.people.users.create("ann", "test")
     mesh.clients.register(app.client_id, [BACK], "test", 0.0)
     fleet = PushServer(mesh)
     await nursery.start(fleet.distribute)
@@ -43,16 +44,16 @@ async def test_authlibs_client_goes_through(mesh: Mesh, nursery: trio.Nursery) -
     ) as client:
         verifier = "v" * 64
         url, state = client.create_authorization_url(f"{HERE}/oauth2/authorize", code_verifier=verifier, nonce="n")
-        answer = mesh.authorization.allow(urlsplit(url).query, "ann", 1)
+        answer = mesh.authorization.allow(urlsplit(url).query, ann.id, 1)
         token = await client.fetch_token(
             f"{HERE}/oauth2/token", authorization_response=answer, code_verifier=verifier, state=state
         )
         assert token["scope"] == "openid orders:read" and token["id_token"].count(".") == 2
-        assert (await client.get(f"{HERE}/oauth2/userinfo")).json() == {"sub": "ann"}
+        assert (await client.get(f"{HERE}/oauth2/userinfo")).json() == {"sub": ann.id}
         assert decided(mesh, token["access_token"]) == "allowed"
         token = await client.refresh_token(f"{HERE}/oauth2/token")
         told = await client.introspect_token(f"{HERE}/oauth2/introspect", token=token["access_token"])
-        assert told.json()["active"] and told.json()["sub"] == "ann"
+        assert told.json()["active"] and told.json()["sub"] == ann.id
         gone = await client.revoke_token(f"{HERE}/oauth2/revoke", token=token["refresh_token"])
         assert gone.status_code == 200
     assert decided(mesh, token["access_token"]) == "token_revoked"

@@ -1,6 +1,7 @@
 """How often secrets may be tried."""
 
-from control.api.rate import CAPACITY, FAILURE, MAX_ADDRESSES, MAX_PROVEN, OVERALL, REFILL_PER_S, Attempts, network_of
+from control.api.rate import CAPACITY, FAILURE, MAX_ADDRESSES, MAX_PROVEN, OVERALL, REFILL_PER_S, Attempts
+from control.buckets import network_of
 
 
 def test_guessing_meets_the_limit_and_time_lifts_it() -> None:

@@ -61,12 +61,13 @@ async def test_a_code_used_twice_ends_in_the_sidecars(http: httpx.AsyncClient, m
     """RFC 6749 section 4.1.2, over HTTP and a real mesh: the person's token was good, and is revoked by the replay."""
     await http.post("/v1/policy", json={"source": POLICY})
     app = (await http.post("/v1/apps", json={"name": "spa", "scopes": ["orders:read"]})).json()
+    ann = mesh.people.users.create("ann", "test").id
     verifier, back = "v" * 43, "https://spa.shop.test/back"
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     mesh.clients.register(app["client_id"], [back], "ann", 0.0, public=True)
     asked = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": back, "scope": "orders:read"}
     query = urlencode({**asked, "code_challenge": challenge, "code_challenge_method": "S256"})
-    code = parse_qs(urlsplit(mesh.authorization.allow(query, "ann")).query)["code"][0]
+    code = parse_qs(urlsplit(mesh.authorization.allow(query, ann)).query)["code"][0]
     form = {"grant_type": "authorization_code", "client_id": app["client_id"], "redirect_uri": back, "code": code}
     operator = http.headers.pop("Authorization")
     got = await http.post("/oauth2/token", data={**form, "code_verifier": verifier})
@@ -74,7 +75,7 @@ async def test_a_code_used_twice_ends_in_the_sidecars(http: httpx.AsyncClient, m
     token = got.json()["access_token"]
     asking = {"service": "orders", "method": "GET", "path": "/orders/7", "token": token}
     before = (await http.post("/v1/explain", json=asking)).json()
-    assert (before["allowed"], before["principal"]["subject"]) == (True, "ann")
+    assert (before["allowed"], before["principal"]["subject"]) == (True, ann)
     http.headers.pop("Authorization")
     assert (await http.post("/oauth2/token", data={**form, "code_verifier": verifier})).status_code == 400
     http.headers["Authorization"] = operator

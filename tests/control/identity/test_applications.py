@@ -10,7 +10,7 @@ from control.errors import Conflict, Invalid, NotFound
 from control.identity import Applications, Operators
 from control.store import Database, open_database
 from control.store.audit import newest
-from control.store.tables import ApplicationRow, OperatorRow
+from control.store.tables import ApplicationSecretRow, OperatorRow
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_secret_is_shown_once_and_kept_as_a_hash(applications: Applications, d
     assert secret.startswith("sgs_")
     assert applications.authenticate(app.client_id, secret) == app
     with database.read() as session:
-        row = session.scalars(select(ApplicationRow)).one()
+        row = session.scalars(select(ApplicationSecretRow)).one()
         assert secret.encode() not in row.secret_hash
         assert secret not in repr(newest(session, 10))
 

@@ -69,7 +69,7 @@ def test_a_join_token_goes_a_month_after_its_end(rig: Rig) -> None:
     rig.mesh.prune()
     assert counts(rig) == (0, 1)
     rig.now += 1
-    assert rig.mesh.prune() == {"sidecars": 0, "join_tokens": 1, "audit_entries": 0}
+    assert {kind: count for kind, count in rig.mesh.prune().items() if count} == {"join_tokens": 1}
     assert counts(rig) == (0, 0)
     rig.mesh.close()
 
