@@ -106,6 +106,8 @@ def _check(settings: Settings) -> int:
 
 
 def _explain(settings: Settings, options: argparse.Namespace) -> int:
+    if options.method.startswith("/"):
+        raise SettingsError("METHOD comes first: sidecar explain GET /orders/7")
     found = _snapshot_in_use(settings)
     if found is None:
         raise SnapshotError(

@@ -135,6 +135,7 @@ def test_a_file_that_is_no_snapshot_is_told_how_to_make_one(capsys: Said, tmp_pa
         (["run", "--join-token", "x"], "set SIDECAR_JOIN_TOKEN, or use --join-token-file"),
         (["run", "orders"], "a word too many"),
         (["explain", "GET"], "required: PATH"),
+        (["explain", "/", "GET"], "METHOD comes first: sidecar explain GET /orders/7"),
         (["explain", "GET", "/", "--tokn", "sesame"], "no flag --tokn; did you mean --token?"),
     ],
 )
