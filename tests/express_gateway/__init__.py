@@ -1,12 +1,14 @@
-"""Express Gateway's 48 black-box cases, replayed: the same requests, and the answers that ours must give.
+"""Express Gateway's 48 black-box cases, replayed: the same requests, and the answers that ours must give. And what else
+it lets happen, its footguns a to r.
 
-A test's name begins with the number of its case. Cases run against real processes, control and a sidecar before an
-echo service; those in which a control plane must misbehave run in the test kit's mesh.
+A test's name begins with the number of its case, or the letter of its footgun. They run against real processes, control
+and a sidecar before an echo service; those in which a control plane must misbehave run in the test kit's mesh.
 
 ``test_tokens``      1-17, 19, 20, 36: what a token may be
 ``test_identity``    18, 22-27, 33, 34: applications, keys, the token endpoint, revocation
 ``test_routing``     21, 37-44, 47: paths, hosts, methods, limits, rewriting, CORS
 ``test_operation``   45, 46, 48: broken configuration, the admin API, TLS
+``test_footguns``    b-d, f-r; a is cases 12 and 13, e is case 36
 
 Where the nouns differ:
 

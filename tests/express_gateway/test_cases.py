@@ -20,3 +20,9 @@ def test_every_case_is_covered_or_listed() -> None:
     listed = {int(number) for number in re.findall(r"(\d\d)\s\(", express_gateway.__doc__.partition("Not covered")[2])}
     assert covered | listed == set(range(1, CASES + 1))
     assert not covered & listed
+
+
+def test_every_footgun_has_its_test() -> None:
+    """By its letter; two are cases themselves."""
+    tests = (Path(__file__).parent / "test_footguns.py").read_text()
+    assert {*re.findall(r"^def test_([a-z])_", tests, re.MULTILINE)} | {"a", "e"} == {*"abcdefghijklmnopqr"}
