@@ -33,6 +33,7 @@ from .life import Life
 from .network import wait_until_isolated
 from .observe.accesslog import AccessLog, Sink
 from .observe.admin import Admin
+from .observe.decisions import Decisions
 from .observe.journal import write_journal
 from .observe.metrics import Metrics
 from .observe.observer import Observer
@@ -134,6 +135,7 @@ async def run_sidecar(settings: Settings, life: Life, place: Place, started: Cal
     proxy = Proxy(
         *(gate, upstream(settings.upstream), settings.timeouts, limits, Observer(access_log, metrics, tally)),
         forwarding=forwarding,
+        decisions=Decisions(access_log) if settings.decisions else None,
         refresh=lambda issuer: link.request_refresh(issuer) if link is not None else None,
     )
     show(metrics, proxy, certificate)

@@ -44,6 +44,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     forwarded: Style = "x-forwarded"
     http1: Lane = "express"
+    decisions: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: Limits = field(default_factory=Limits)
     said: Mapping[str, tuple[str, str]] = field(default_factory=dict, compare=False, repr=False)

@@ -117,6 +117,13 @@ def style(text: str) -> str:
     return text
 
 
+def switch(text: str) -> bool:
+    """``on`` or ``off``."""
+    if text not in ("on", "off"):
+        raise SettingsError("is none of on, off")
+    return text == "on"
+
+
 def lane(text: str) -> str:
     """Who reads plain heads."""
     if text not in ("express", "h11"):

@@ -56,6 +56,7 @@ MAIN = (
         "trusted_proxies", spelling.networks, "NET,...", "peers whose X-Forwarded-* or Forwarded is believed", "none"
     ),
     Setting("forwarded", spelling.style, "WORDS", "how hops are told: x-forwarded, rfc7239 or both", "x-forwarded"),
+    Setting("decisions", spelling.switch, "WORD", "on: a line on stdout for each decision, for control replay", "off"),
     Setting("http1", spelling.lane, "WORD", "who reads plain heads: express, or h11 for all of them", "express"),
 )
 

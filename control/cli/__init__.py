@@ -5,7 +5,7 @@
 ``client``    the admin API over HTTP
 ``output``    for people and, with ``-o json``, for programs
 ``options``   arguments that several verbs share
-``policy``    check, diff, push, rollback, history, get, explain
+``policy``    check, diff, push, rollback, history, get, explain;  ``replay``
 ``rollout``   ``--wait``: who has it, and the receipt
 ``fleet``     status, join-token
 ``identity``  app, token

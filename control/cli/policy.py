@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -34,7 +34,7 @@ def check(file: PolicyFile, output: Output = None) -> None:
         found = gather(file, os.environ)
         policy = load(found.source, found.files, found.env, name=str(file))
     except PolicyErrors as errors:
-        _invalid(errors, output)
+        invalid(errors, output)
     report = check_policy(policy, now=int(time.time()))
     if wants_json(output):
         out.show_json({"ok": report.ok, **report.as_json()})
@@ -63,7 +63,7 @@ def compile_(
         now = int(time.time())
         snapshot = compile_snapshot(policy, service, version=1, issued_at=now, own=None, secrets=os.environ.get)
     except PolicyErrors as errors:
-        _invalid(errors, None)
+        invalid(errors, None)
     if policy.service(service) is None:
         known = ", ".join(policy.service_names) or "none"
         raise Failure(f"{file} has no service {service!r}. It has: {known}.", USAGE)
@@ -227,11 +227,12 @@ def _read(file: Path, output: Output) -> dict[str, Any]:
     try:
         found = gather(file, os.environ)
     except PolicyErrors as errors:
-        _invalid(errors, output)
+        invalid(errors, output)
     return {"source": found.source, "files": dict(found.files), "env": dict(found.env)}
 
 
-def _invalid(errors: Any, output: Output) -> Any:
+def invalid(errors: Any, output: Output) -> NoReturn:
+    """Tells what is wrong with a policy, and ends."""
     problems = [{"line": p.line, "path": p.path, "message": p.message} for p in errors.problems]
     if wants_json(output):
         out.show_json({"ok": False, "problems": problems})

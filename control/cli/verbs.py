@@ -24,6 +24,7 @@ from . import (
     master_key,
     operators,
     policy,
+    replay,
     serve,
 )
 from .failure import REFUSED, Failure
@@ -43,6 +44,7 @@ ROOMS = (
     serve,
     backup,
     policy,
+    replay,
     canary,
     fleet,
     events,

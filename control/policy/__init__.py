@@ -14,6 +14,7 @@
 ``gather``     the files and variables that a policy refers to (the only part that reads a disk)
 ``compile``    Policy -> Snapshot
 ``check``      the file's own tests, through the sidecars' own evaluator
+``replay``     what a policy would have decided otherwise, over ``recorded`` decisions
 ``diff``       what a new policy changes, and where it allows more (``issuer_diff``, ``route_diff``, ``told``)
 """
 

@@ -6,7 +6,7 @@
 ``ruleset``      a snapshot's rules, compiled once
 ``reading``      a request, read: ``target`` (the one path), ``fields``, ``host``; its route and its deny rules
 ``router``       the first route, found in a ``tree`` of ``pattern`` for each host
-``asking``       a request and who asks: what rules look at
+``asking``       a request and who asks: what rules look at;  ``asked`` the same, to be written down
 ``requirement``  scopes, claims (``rules``), ``callers`` and condition of a route
 ``condition``    a CEL expression, compiled; ``expression`` says what one may say, ``effort`` and ``work`` what it costs
 ``deny``         rules that refuse before a route allows

@@ -17,6 +17,7 @@ from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Issuer, Route, Snapshot, Source
 
+from .asked import Asked, LookedAt
 from .asking import Asking
 from .buckets import Buckets
 from .cors import CompiledCors
@@ -49,6 +50,15 @@ class Evaluator:
     def verifier(self) -> Verifier:
         """Who tells who calls, and what it remembers."""
         return self._verifier
+
+    def asked(self, request: RequestFacts, who: Principal | None) -> Asked:
+        """What the decision on ``request`` of ``who`` depends on, to be written down."""
+        return self._rules.asked(request, who)
+
+    @property
+    def looked_at(self) -> LookedAt:
+        """The names of which ``asked`` tells."""
+        return self._rules.looked_at
 
     def with_revocations(self, snapshot: Snapshot) -> "Evaluator":
         """This evaluator under ``snapshot``, which differs from its own in version and revocations alone."""

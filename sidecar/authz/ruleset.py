@@ -4,15 +4,18 @@ ContractError names the rule that cannot be enforced; then none of the snapshot 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from sidecar.authn.principal import Principal
 from sidecar.contract.snapshot import Deny, Requirement, Route, Snapshot
 from sidecar.contract.strict import ContractError
 
+from .asked import Asked, LookedAt
 from .buckets import Buckets
 from .callers import Workloads
 from .condition import Condition
+from .decision import RequestFacts
 from .deny import DenyList
 from .expression import Hidden
 from .fields import FieldReader
@@ -51,11 +54,14 @@ class RuleSet:
             _compiled(number, route, workloads, hidden, buckets) for number, route in enumerate(snapshot.routes)
         ]
         conditions = [*self.denies.conditions(), *(one for rules in self.routes for one in rules.conditions())]
-        headers = _looked_at(snapshot, "headers", hidden)
-        query = _looked_at(snapshot, "query", hidden)
-        fields = FieldReader(
-            headers.union(*(condition.reads.headers for condition in conditions)),
-            query.union(*(condition.reads.query for condition in conditions)),
+        headers, query = _looked_at(snapshot, "headers", hidden), _looked_at(snapshot, "query", hidden)
+        for condition in conditions:
+            headers |= dict.fromkeys(condition.reads.headers, True)
+            query |= dict.fromkeys(condition.reads.query, True)
+        self._looked_at, self._fields, self._workloads = (
+            LookedAt(headers, query),
+            FieldReader(headers, query),
+            workloads,
         )
         reads_path = {
             number
@@ -63,7 +69,18 @@ class RuleSet:
             if any(condition.reads.reads_path for condition in rules.conditions())
         }
         reads_host = any(condition.reads.reads_host for condition in conditions)
-        self.reader = Reader(self.router, self.denies, fields, reads_path, reads_host)
+        self.reader = Reader(self.router, self.denies, self._fields, reads_path, reads_host)
+
+    @property
+    def looked_at(self) -> LookedAt:
+        """The header fields and query parameters on which a decision may depend."""
+        return self._looked_at
+
+    def asked(self, request: RequestFacts, who: Principal | None) -> Asked:
+        """What of a request and its caller decisions depend on, beside what they are called."""
+        query = request.target.partition(b"?")[2].decode("latin-1")
+        found = self._looked_at.asked(self._fields, list(request.headers), query)
+        return replace(found, callers=tuple(sorted(self._workloads.named(who))))
 
 
 def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, buckets: Buckets) -> RouteRules:
@@ -82,17 +99,18 @@ def _compiled(number: int, route: Route, workloads: Workloads, hidden: Hidden, b
         raise ContractError("bad_route", f"route {number + 1}: {error}") from error
 
 
-def _looked_at(snapshot: Snapshot, kind: Literal["headers", "query"], hidden: Hidden) -> set[str]:
-    """The names that matchers look at. What may hold a credential is never compared, for ``steps`` tell values."""
+def _looked_at(snapshot: Snapshot, kind: Literal["headers", "query"], hidden: Hidden) -> dict[str, bool]:
+    """The names that matchers look at, and whether one compares. What may hold a credential is never compared, for
+    ``steps`` tell values."""
     rules: tuple[Route | Deny, ...] = (*snapshot.routes, *snapshot.deny)
-    names = set()
+    names: dict[str, bool] = {}
     for match in (match for rule in rules for match in (rule.headers if kind == "headers" else rule.query)):
         name = match.name.lower() if kind == "headers" else match.name
         if match.values and (hidden.header(name) if kind == "headers" else name in hidden.query):
             raise ContractError(
                 "bad_route", f"{kind}: {name} may hold a credential; ask only if it is present or absent"
             )
-        names.add(name)
+        names[name] = bool(match.values) or names.get(name, False)
     return names
 
 

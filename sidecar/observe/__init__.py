@@ -2,6 +2,7 @@
 
 ``record``     what is known of one exchange when it is over
 ``accesslog``  records as JSON lines, written in the background, dropped and counted when nobody can keep up
+``decisions``  decisions with all that they depended on, for ``control replay``; off unless asked for
 ``metrics``    records as Prometheus counters with bounded labels
 ``observer``   the one door through which the proxy tells both
 ``status``     how the sidecar stands: link, snapshot, drain

@@ -52,10 +52,14 @@ class AccessLog:
 
     def add(self, record: Record) -> None:
         """Queue a line, or count it as dropped."""
+        self.put(line(record) if len(self._lines) < self._limit else "")
+
+    def put(self, text: str) -> None:
+        """Queue a whole line of whatever kind, or count it as dropped."""
         if len(self._lines) >= self._limit:
             self.dropped += 1
             return
-        self._lines.append(line(record))
+        self._lines.append(text)
         self._some.set()
 
     async def run(self) -> None:

@@ -69,6 +69,8 @@ class Judge:
             return preflight_answer(fields)
         decision = evaluator.evaluate(facts, now)
         self._note(decision)
+        if shared.decisions is not None:
+            shared.decisions.note(evaluator, facts, decision, self._record.decision_id, now)
         if decision.refresh is not None:
             shared.refresh(decision.refresh)
         if not decision.allowed:

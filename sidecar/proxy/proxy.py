@@ -15,6 +15,7 @@ from sidecar.contract.reasons import Reason
 from sidecar.http1.errors import DisconnectedError
 from sidecar.http1.limits import Limits, Timeouts
 from sidecar.http1.server import ServerConnection
+from sidecar.observe.decisions import Decisions
 from sidecar.observe.observer import Observer
 
 from .exchange import Exchange
@@ -49,6 +50,7 @@ class Proxy:
         ids: Ids | None = None,
         forwarding: Forwarding | None = None,
         refresh: Callable[[str], None] = lambda _issuer: None,
+        decisions: Decisions | None = None,
     ) -> None:
         timeouts, limits = timeouts or Timeouts(), limits or Limits()
         self.pool = Pool(upstream, timeouts, limits)
@@ -64,6 +66,7 @@ class Proxy:
             ids=ids or Ids(),
             load=self.load,
             forwarding=forwarding or Forwarding(),
+            decisions=decisions,
             refresh=refresh,
         )
         self.failed_handshakes = 0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sidecar.http1.limits import Limits, Timeouts
+from sidecar.observe.decisions import Decisions
 from sidecar.observe.observer import Observer
 
 from .gate import Gate
@@ -43,5 +44,7 @@ class Shared:
     ids: Ids
     load: Load = field(default_factory=Load)
     forwarding: Forwarding = field(default_factory=Forwarding)
+    decisions: Decisions | None = None
+    """Where every decision is written down, if anywhere."""
     refresh: Callable[[str], None] = lambda _issuer: None
     """Told the issuer whose keys are worth asking for; returns at once."""

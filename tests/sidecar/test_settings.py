@@ -80,6 +80,7 @@ BAD = {
     "head_bytes": ["0", "-1", "1.5", "1t"],
     "trusted_proxies": ["10.0.0.1/8", "everyone", "10.0.0.0/33", "1.2.3.4;5.6.7.8"],
     "forwarded": ["", "all", "X-Forwarded"],
+    "decisions": ["", "yes", "ON", "true"],
     "tls_cert": [""],
     "state_dir": ["", "a\0b"],
 }
@@ -99,6 +100,7 @@ GOOD = [
     ("workers", "64"),
     ("trusted_proxies", "10.0.0.0/8, ::1"),
     ("forwarded", "both"),
+    ("decisions", "on"),
     ("drain_s", "250ms"),
     ("head_bytes", "64k"),
 ]

@@ -42,6 +42,18 @@ def test_check_runs_the_tests(offline: Run, policy: Path) -> None:
     assert "missing_token" in said.out
 
 
+def test_replay_needs_a_log_of_decisions(offline: Run, policy: Path, tmp_path: Path) -> None:
+    """Without one it says how to come by one; half a line is named; what is not there is told."""
+    log = tmp_path / "log"
+    log.write_text('{"kind":"access"}\n')
+    said = offline("replay", str(policy), "--decisions", str(log))
+    assert (said.code, said.out) == (1, "")
+    assert "SIDECAR_DECISIONS=on" in said.err
+    log.write_text('{"kind":"access"}\n{"kind":"decision","service":7}\n')
+    assert f"{log}:2: " in offline("replay", str(policy), "--decisions", str(log)).err
+    assert "No such file" in offline("replay", str(policy), "--decisions", str(tmp_path / "none")).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
