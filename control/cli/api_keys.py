@@ -57,7 +57,7 @@ def key_add(
     with _client() as client:
         made = client.post("/api-keys", body)
         if not wants_json(output):
-            print(made["key"])
+            out.say(made["key"])
             out.hint(f"{made['name']}: keep it now, it is not shown again")
         if not made["counts"]:
             out.hint(

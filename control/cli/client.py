@@ -1,6 +1,11 @@
-"""The admin API over HTTP, for the verbs. Every way in which that can fail is a Failure with a sentence."""
+"""The admin API over HTTP, for the verbs. Every way in which that can fail is a Failure with a sentence.
 
+Whoever answers is not believed to be control: an answer has a size and a time, a list an end, and nothing is unpacked.
+"""
+
+import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from .failure import REFUSED, UNREACHABLE, USAGE, Failure
+from .failure import REFUSED, UNREACHABLE, USAGE, Failure, answered
 
 DEFAULT_URL = "http://127.0.0.1:7000"
 CONNECT_TIMEOUT_S = 5.0
@@ -17,6 +22,11 @@ ANSWER_TIMEOUT_S = 30.0
 STREAM_TIMEOUT_S = 45.0
 """Three times what control is silent for."""
 PAGE = 500
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_LIST_BYTES, MAX_PAGES = 512 * 1024 * 1024, 10_000
+MAX_LINE_BYTES = 1024 * 1024
+BODY_S = 60.0
+"""How long an answer may take from its first byte to its last."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -24,7 +34,7 @@ class Client:
     """One control, as its operator sees it. A context manager."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self.url = _url(environ)
+        self.url, self._heard = _url(environ), 0
         # A proxy from the environment is for the world outside; loopback is not outside.
         trust_env = urlsplit(self.url).hostname not in _LOOPBACK
         self._http = httpx.Client(
@@ -49,13 +59,17 @@ class Client:
 
     def all(self, path: str, name: str, **query: str | None) -> Any:
         """A list, whole: every page's ``name`` as one answer."""
-        asked = {"limit": str(PAGE), **query}
+        asked, heard = {"limit": str(PAGE), **query}, self._heard
         answer = self._page(path, asked)
-        while (cursor := answer.pop("next", None)) is not None:
+        for _ in range(MAX_PAGES):
+            if (cursor := answer.pop("next", None)) is None:
+                return answer
             more = self._page(path, {**asked, "cursor": cursor})
+            if self._heard - heard > MAX_LIST_BYTES:
+                break
             answer[name] += more[name]
             answer["next"] = more["next"]
-        return answer
+        raise Failure(f"What answers at {self.url} is not control: its list has no end. See CONTROL_URL.")
 
     def _page(self, path: str, query: Mapping[str, str | None]) -> Any:
         return self._send("GET", path, params={name: value for name, value in query.items() if value is not None})
@@ -77,10 +91,9 @@ class Client:
         try:
             with self._http.stream("GET", "/v1" + path, headers=said, timeout=patience) as response:
                 if response.status_code != 200:
-                    response.read()
                     self._read(response, "")
-                yield from response.iter_lines()
-        except httpx.TransportError as error:
+                yield from self._lines(response)
+        except httpx.RequestError as error:
             raise Failure(f"The connection to control at {self.url} has ended ({_why(error)}).", UNREACHABLE) from None
 
     def put(self, path: str, body: object) -> Any:
@@ -93,28 +106,47 @@ class Client:
 
     def _send(self, method: str, path: str, file: str = "", **options: Any) -> Any:
         try:
-            response = self._http.request(method, "/v1" + path, **options)
+            with self._http.stream(method, "/v1" + path, **options) as response:
+                return self._read(response, file)
         except httpx.TimeoutException:
             raise Failure(f"control at {self.url} does not answer. Try again, or see its log.", UNREACHABLE) from None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Failure(
                 f"Cannot reach control at {self.url} ({_why(error)}). Is it running? CONTROL_URL says where it is.",
                 UNREACHABLE,
             ) from None
-        return self._read(response, file)
 
     def _read(self, response: httpx.Response, file: str) -> Any:
         if response.status_code == 204:
             return None
         try:
-            answer = response.json()
-        except ValueError:
+            answer = json.loads(self._whole(response))
+        except (ValueError, RecursionError):
             answer = None
         if response.is_success and answer is not None:
             return answer
         if not isinstance(answer, dict) or "code" not in answer:
             raise Failure(f"What answers at {self.url} is not control (HTTP {response.status_code}). See CONTROL_URL.")
         raise _refused(response.status_code, answer, self.url, file)
+
+    def _whole(self, response: httpx.Response) -> bytes:
+        answered(self.url)
+        body, late = bytearray(), time.monotonic() + BODY_S
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES or time.monotonic() > late:
+                raise Failure(f"What answers at {self.url} is not control: its answer has no end. See CONTROL_URL.")
+        self._heard += len(body)
+        return bytes(body)
+
+    def _lines(self, response: httpx.Response) -> Iterator[str]:
+        answered(self.url)
+        rest = b""
+        for chunk in response.iter_raw():
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines)
+            if len(rest) > MAX_LINE_BYTES:
+                raise Failure(f"What answers at {self.url} is not control: its event has no end. See CONTROL_URL.")
 
 
 def segment(text: str) -> str:
@@ -171,7 +203,7 @@ def _credential(environ: Mapping[str, str]) -> str:
     return token
 
 
-def _why(error: httpx.TransportError) -> str:
+def _why(error: httpx.RequestError) -> str:
     text = str(error).lower()
     for known, plain in (
         ("refused", "connection refused"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import output as out
-from .failure import UNREACHABLE, Failure
+from .failure import UNREACHABLE, UNREADABLE, Failure
 from .options import Output, wants_json
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def news() -> Iterator[None]:
 
     def listen() -> None:
         # Whoever may not follow events looks every few seconds, as whoever follows another control's sidecars does.
-        with suppress(Failure), Client() as client:
+        with suppress(Failure, *UNREADABLE), Client() as client:
             for _ in followed(client):
                 happened.set()
 

@@ -188,4 +188,4 @@ def _make(client: "Client", body: dict[str, Any], file: Path | None, output: Out
     if wants_json(output):
         out.show_json(made)
     elif target is None:
-        print(made["token"])
+        out.say(made["token"])

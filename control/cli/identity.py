@@ -132,7 +132,7 @@ def token_issue(
     if wants_json(output):
         out.show_json(issued)
     else:
-        print(issued["access_token"])
+        out.say(issued["access_token"])
 
 
 def _show(app: dict[str, Any], output: Output) -> None:

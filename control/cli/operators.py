@@ -113,7 +113,7 @@ def _show_credential(made: dict[str, Any], output: Output) -> None:
     if wants_json(output):
         out.show_json(made)
         return
-    print(made["credential"])
+    out.say(made["credential"])
     out.hint(
         f"{made['name']}: {made['role']}, {_scopes(made)}, expires {_until(made)}; keep it now, it is not shown again"
     )

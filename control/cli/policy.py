@@ -166,6 +166,9 @@ def get(
         answer = client.get("/policy", version=version)
     if wants_json(output):
         out.show_json(answer)
+    elif sys.stdout.isatty():
+        for line in answer["source"].splitlines():
+            out.say(line.expandtabs())
     else:
         sys.stdout.buffer.write(answer["source"].encode())
         sys.stdout.buffer.flush()

@@ -27,7 +27,7 @@ from . import (
     replay,
     serve,
 )
-from .failure import REFUSED, Failure
+from .failure import REFUSED, UNREADABLE, Failure, answered, misunderstood
 from .options import Output, remember
 from .output import harmless
 
@@ -81,13 +81,15 @@ def _before(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
+    answered("")
     try:
         app(list(sys.argv[1:] if arguments is None else arguments), prog_name="control")
     except Failure as failure:
-        print(f"control: {harmless(failure)}", file=sys.stderr)
-        for line in failure.lines:
-            print(f"  {harmless(line)}", file=sys.stderr)
-        return failure.exit_code
+        return _failed(failure)
+    except UNREADABLE as error:
+        if (misread := misunderstood(error)) is None:
+            raise
+        return _failed(misread)
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -95,3 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else REFUSED
     return 0
+
+
+def _failed(failure: Failure) -> int:
+    print(f"control: {harmless(failure)}", file=sys.stderr)
+    for line in failure.lines:
+        print(f"  {harmless(line)}", file=sys.stderr)
+    return failure.exit_code
