@@ -209,8 +209,8 @@ class Mesh:
         until: int | None = None,
     ) -> Version:
         """Make tokens not count any more: the one with a ``jti``, or all of a ``subject``, a ``client`` (an
-        application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` or earlier: now, or where the
-        clock of an outside issuer may be by now, as far as sidecars bear it."""
+        application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` or earlier: now, or what an
+        outside issuer's clock may show by now, as far as sidecars bear it."""
         found, now = self._issuer_named(issuer), self._clock()
         values = self.applications.client_ids(value) if by == "client" and found.builtin else (value,)
         keys = found.builtin and self.api_keys.revoked_by(by, values, int(now) if before is None else before)
