@@ -70,8 +70,8 @@ format: $(STAMP)  ## let ruff put things right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## what it costs on this machine
-	@$(BIN)/python bench/run.py $(ARGS)
+bench: $(STAMP)  ## ours beside the proxies that are installed, one core each; ARGS="hot paced --no-peers", ARGS=--help
+	@$(BIN)/python -m bench.proxies $(ARGS)
 
 bench-cost: $(STAMP)  ## CPU time of a request, by kind; ARGS="hot realistic", ARGS="--sidecar=--workers --sidecar=2"
 	@$(BIN)/python bench/cost.py $(ARGS)
