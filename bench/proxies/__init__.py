@@ -17,5 +17,5 @@
 ``run``         scenario by scenario, the targets in turn
 ``results``     what was seen, kept in a file, medians
 ``report``      the tables
-``inside``      what ours does within: the collector's pauses, its system calls
+``inside``      what ours does within: with the collector's ``pauses``, and system calls as ``strace`` counts them
 """

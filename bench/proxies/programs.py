@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 PLACES = (os.environ.get("PATH", os.defpath), os.environ.get("PEERS_DIR", ""), "/usr/sbin")
-NEEDED = {"wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx", "taskset": "util-linux"}
+NEEDED = {"wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx", "taskset": "util-linux", "strace": "strace"}
 NJS_MODULE = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.proxies import h2load, wrk
+from bench.proxies import h2load, strace, wrk
 from bench.proxies.load import Load, LoadError
 
 WRK = """\
@@ -56,3 +56,25 @@ def test_a_log_that_cannot_be_read_is_an_error(log: str) -> None:
     """Nothing, too few columns, words, or one line, of which there is no percentile."""
     with pytest.raises(LoadError, match="h2load"):
         h2load.read(log, 1)
+
+
+STRACE = """\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 50.12    0.021034           2      8021           sendto
+ 40.00    0.017034           2      8019         3 recvfrom
+  9.88    0.004034           1      9000           epoll_wait
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.042102           1     25040         3 total
+"""
+
+
+def test_strace_says_which_calls_were_made() -> None:
+    """With and without a count of errors; the sum is not one of them."""
+    assert strace.read(STRACE) == {"epoll_wait": 9000, "sendto": 8021, "recvfrom": 8019}
+
+
+def test_strace_that_saw_nothing_is_an_error() -> None:
+    """As where it may not attach."""
+    with pytest.raises(LoadError, match="Operation not permitted"):
+        strace.read("strace: attach: ptrace(PTRACE_SEIZE, 1): Operation not permitted\n")
