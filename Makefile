@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format openapi bench bench-inside bench-cost bench-push simulate soak fuzz schemathesis peers lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-cost bench-push simulate soak fuzz schemathesis peers browser lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -26,7 +26,7 @@ run: $(STAMP)  ## the same, left running until Ctrl-C
 	@$(BIN)/python examples/demo.py --stay $(ARGS)
 
 test: $(STAMP)  ## the whole test suite, but for what needs a Docker engine or many minutes
-	$(BIN)/python -m pytest -m "not compose and not slow and not peers" $(ARGS)
+	$(BIN)/python -m pytest -m "not compose and not slow and not peers and not browser" $(ARGS)
 
 test-slow: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
@@ -42,6 +42,10 @@ peers: $(STAMP)  ## other people's clients and servers through a sidecar; names 
 	@npm ci --prefix tests/peers/programs --ignore-scripts --no-audit --no-fund --silent || \
 	echo "the peers of Node cannot be installed here"
 	$(BIN)/python -m pytest -m peers tests/peers $(ARGS)
+
+browser: $(STAMP)  ## people's pages in headless Chromium; SHOTS=DIR keeps pictures; skipped loudly without one
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/browser.txt
+	$(if $(SHOTS),SIDEGATE_SHOTS="$(SHOTS)") $(BIN)/python -m pytest -m browser tests/stories/test_sign_in.py $(ARGS)
 
 bench-push: $(STAMP)  ## push, revocation and reconnect storm with 1,000 and 10,000 sidecars; ARGS="--sidecars 1000"
 	@$(BIN)/python bench/push.py $(ARGS)
@@ -70,11 +74,8 @@ format: $(STAMP)  ## let ruff put things right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## ours beside the proxies that are installed, one core each; ARGS="hot paced --no-peers", ARGS=--help
-	@$(BIN)/python -m bench.proxies $(ARGS)
-
-bench-inside: $(STAMP)  ## pauses of the collector, wake-ups and system calls of a request; ARGS="hot paced"
-	@$(BIN)/python -m bench.proxies.inside $(ARGS)
+bench: $(STAMP)  ## what it costs on this machine
+	@$(BIN)/python bench/run.py $(ARGS)
 
 bench-cost: $(STAMP)  ## CPU time of a request, by kind; ARGS="hot realistic", ARGS="--sidecar=--workers --sidecar=2"
 	@$(BIN)/python bench/cost.py $(ARGS)
@@ -93,6 +94,7 @@ lock: $(STAMP)  ## resolve requirements/*.txt again
 	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/sidecar.txt
 	$(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	$(COMPILE) -c requirements/dev.txt --group peers -o requirements/peers.txt
+	$(COMPILE) -c requirements/dev.txt --group browser -o requirements/browser.txt
 	$(COMPILE) -c requirements/dev.txt --group fuzz -o requirements/fuzz.txt
 
 venv: $(STAMP)  ## only the virtual environment

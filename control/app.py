@@ -1,7 +1,7 @@
 """The composition root: settings in, one nursery tree out.
 
     run
-      |- HTTP        Hypercorn's trio worker: API, issuer, dashboard
+      |- HTTP        Hypercorn's trio worker: API, issuer, pages for people, dashboard
       |- push        the push server
       |- keys        every few seconds: the next step of a key rotation, if one is due
       |- providers   the keys of outside issuers, as often as each is due
@@ -45,6 +45,7 @@ from control.issuers.refresher import Refresher
 from control.journal import write_journal
 from control.listeners import BindError, Bound, bind_http, bind_push
 from control.mesh import Mesh, open_mesh
+from control.pages import BrokenTemplate, Templates, mount
 from control.policy import PolicyErrors
 from control.rollout.events import Events
 from control.rollout.news import News
@@ -77,14 +78,16 @@ def run(settings: Settings) -> None:
     write_journal(settings.log_level)
     _take_all_descriptors()
     http, push = _bind(settings)
+    url = settings.public_url or f"http://{http.shown}"
+    templates = _templates(url, settings.pages_dir)
     # Before anything is read or written: what opens may already change the mesh.
     hold = hold_alone(settings.data) if settings.database is None else None
-    mesh = _open(settings, settings.public_url or f"http://{http.shown}")
+    mesh = _open(settings, url)
     try:
         _admit_operator(mesh, settings.token)
         if settings.dynamic_registration:
             mesh.let_clients_register()
-        trio.run(_serve, mesh, settings, http, push)
+        trio.run(_serve, mesh, settings, templates, http, push)
         if hold is not None:
             os.close(hold)
     finally:
@@ -105,6 +108,13 @@ def _bind(settings: Settings) -> tuple[Bound, list[Bound]]:
         return bind_http(settings.http), [bind_push(place) for place in settings.push]
     except BindError as error:
         raise StartError(str(error)) from None
+
+
+def _templates(url: str, directory: Path | None) -> Templates:
+    try:
+        return Templates.for_issuer(url, directory)
+    except BrokenTemplate as error:
+        raise StartError(f"pages_dir: {error}.", 2) from None
 
 
 def _open(settings: Settings, public_url: str) -> Mesh:
@@ -185,20 +195,23 @@ def site(
     told: Events | None = None,
     *,
     over_tls: bool = False,
+    templates: Templates | None = None,
 ) -> ASGIApp:
-    """All that is served over HTTP, behind its gate. Runs inside trio."""
+    """All that is served over HTTP, behind its gate. Runs inside trio. ``templates``: of the pages for people."""
     app = application(mesh, fleet, refresher, watch, told)
     dashboard.mount(app, over_tls=over_tls)
+    mount(app, mesh, templates)
     return guarded(app)
 
 
-async def _serve(mesh: Mesh, settings: Settings, http: Bound, push: list[Bound]) -> None:
+async def _serve(mesh: Mesh, settings: Settings, templates: Templates, http: Bound, push: list[Bound]) -> None:
     end = trio.Event()
     fleet = PushServer(mesh)
     refresher = Refresher(mesh.providers, Fetcher(settings.provider_networks))
     watch = Watch(mesh, fleet, settings.canary, now=time.time, in_charge=mesh.in_charge)
     events = Events(time.time)
-    app = site(mesh, fleet, refresher, watch, events, over_tls=(settings.public_url or "").startswith("https://"))
+    over_tls = (settings.public_url or "").startswith("https://")
+    app = site(mesh, fleet, refresher, watch, events, over_tls=over_tls, templates=templates)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen_for_signals, end)
         await nursery.start(fleet.serve, [place.listener() for place in push])

@@ -46,6 +46,7 @@ class Settings:
     key_rotation_s: int = 0
     audit_kept_s: int = 0
     dynamic_registration: bool = False
+    pages_dir: Path | None = None
     provider_networks: tuple[Network, ...] = ()
     canary: Terms = field(default_factory=Terms)
     master_key: KeySource | None = None
@@ -241,6 +242,7 @@ SETTINGS = (
     Setting("key_rotation", _key_rotation, "how long a signing key signs before the next one does: off, or 30d", "off"),
     Setting("audit_kept", _audit_kept, "how long entries of the audit trail are kept", "forever"),
     Setting("dynamic_registration", _switch, "whether clients may register themselves: on or off", "off"),
+    Setting("pages_dir", _data, "directory of templates and style.css that take the place of the pages' own"),
     Setting("provider_networks", _provider_networks, "private networks that providers' public names may lead to"),
     Setting("canary_time", _canary_time, "how long a canary is tried at the least", "5m"),
     Setting("canary_requests", _canary_requests, "how many requests it takes to promote a canary", "100"),

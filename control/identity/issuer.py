@@ -40,7 +40,7 @@ class BuiltinIssuer:
         read_id: Callable[[str], IdToken | None] = lambda _token: None,
         may: May = anyone,
     ) -> None:
-        self._applications, self._clock = applications, clock
+        self._applications, self._clock, self.url = applications, clock, url
         self.registration: Handle | None = None
         self.clients, self.grants = Clients(database), Grants(database, clock, withdraw, may)
         self.endpoint = endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)

@@ -39,24 +39,26 @@ class Authorization:
         """What the query asks for; Refused."""
         return self._checked(query)[1]
 
-    def at_once(self, query: str, subject: str | None, auth_time: int | None) -> str | None:
+    def at_once(self, query: str, subject: str | None, auth_time: int | None, *, fresh: bool = False) -> str | None:
         """Where the browser of ``subject`` (None: nobody has signed in) goes without a page: with a code, since they
-        allowed as much before. None if a page is to ask; Refused also where ``prompt=none`` wants no page."""
+        allowed as much before. None if a page is to ask; Refused also where ``prompt=none`` wants no page.
+        ``fresh``: they signed in for this very request, which is all that ``prompt`` and ``max_age`` can ask for."""
         request, question = self._checked(query)
-        if subject is None or question.must_sign_in(auth_time, self._server.tokens.now()):
+        if subject is None or (not fresh and question.must_sign_in(auth_time, self._server.tokens.now())):
             lacking = "login_required"
         elif not question.may_be_remembered or not self._server.grants.remembers(subject, question):
             lacking = "consent_required"
         else:
-            return self.allow(query, subject, auth_time)
+            return self.allow(query, subject, auth_time, fresh=fresh)
         if "none" in question.prompt:
             raise self._refused(_lacking(lacking, question), request)
         return None
 
-    def allow(self, query: str, subject: str, auth_time: int | None = None) -> str:
-        """``subject``, who signed in at ``auth_time``, said yes: where the browser goes, with a code. Refused."""
+    def allow(self, query: str, subject: str, auth_time: int | None = None, *, fresh: bool = False) -> str:
+        """``subject``, who signed in at ``auth_time`` (``fresh``: for this very request, and then took their time to
+        read), said yes: where the browser goes, with a code. Refused."""
         request, question = self._checked(query)
-        if question.is_too_old(auth_time, self._server.tokens.now()):
+        if not fresh and question.is_too_old(auth_time, self._server.tokens.now()):
             late = OAuth2Error(
                 "they signed in too long ago", error="login_required", redirect_uri=question.redirect_uri
             )
