@@ -16,6 +16,10 @@
 ``versions``    history, rollback, rollout
 ``fleet``       sidecars and join tokens
 ``identity``    applications and tokens
+``clients``     applications as OAuth clients
+``users``       people who sign in
+``scopes``      what people are told that a scope means
+``credentials``  the secrets of applications
 ``api_keys``    keys that are shown as they are
 ``issuers``     whose tokens count, and how fresh their keys are
 ``keys``        signing keys and revocations

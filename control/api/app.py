@@ -21,6 +21,7 @@ from . import (
     audit,
     canary,
     clients,
+    credentials,
     events,
     identity,
     issuer,
@@ -31,6 +32,8 @@ from . import (
     operators,
     policy,
     problems,
+    scopes,
+    users,
     versions,
 )
 from . import fleet as fleet_routes
@@ -47,6 +50,9 @@ ROOMS = (
     fleet_routes,
     identity,
     clients,
+    users,
+    scopes,
+    credentials,
     api_keys,
     keys,
     issuers,

@@ -58,6 +58,11 @@ Lifetime = Annotated[int, Field(ge=1, le=366 * 86400)]
 KeyLifetime = Annotated[int, Field(ge=1, le=10 * 366 * 86400)]
 
 
+def ends_at(mesh: Mesh, lifetime_s: int | None) -> int | None:
+    """When what lives so long from now is over; None: never."""
+    return None if lifetime_s is None else int(mesh.now()) + lifetime_s
+
+
 class Given(BaseModel):
     """A request's body."""
 

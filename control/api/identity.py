@@ -66,7 +66,8 @@ def get_app(key: Key, mesh: TheMesh, response: Response) -> Application:
 def update_app(
     key: Key, given: AppChange, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response
 ) -> Application:
-    """Changes what is given. ``services: null`` means all services."""
+    """Changes what is given. ``services: null`` means all services. Turned off, it gets no more tokens, and every
+    sidecar refuses those it has, also when it is turned on again."""
     said = given.model_dump(exclude_unset=True)
     changes = {name: value for name, value in said.items() if value is not None or name == "services"}
     changed = mesh.applications.update(key, actor, holds=if_match.holds, **cast("ApplicationChanges", changes))
@@ -76,13 +77,13 @@ def update_app(
 
 @router.delete("/apps/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.EDITOR, "identity:write")])
 def remove_app(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch) -> None:
-    """Removes it: it gets no more tokens. Those it has live out their time unless they are revoked."""
+    """Removes it: it gets no more tokens, and every sidecar refuses those it has."""
     mesh.applications.remove(key, actor, holds=if_match.holds)
 
 
 @router.post("/apps/{key}/secret", dependencies=[needs(Role.EDITOR, "identity:write")])
 def rotate_secret(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch, response: Response) -> AppSecret:
-    """A new secret; the old one ends at once."""
+    """A new secret in place of all that it has; the tokens that came by them are refused by every sidecar."""
     app, secret = mesh.applications.rotate_secret(key, actor, holds=if_match.holds)
     response.headers["ETag"] = tag_of(app)
     return AppSecret(**asdict(app), client_secret=secret)
@@ -92,7 +93,10 @@ def rotate_secret(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch, resp
     "/tokens",
     status_code=HTTP_201_CREATED,
     dependencies=[needs(Role.EDITOR, "identity:write")],
-    responses={404: {"description": "There is no such application, or no policy yet."}},
+    responses={
+        404: {"description": "There is no such application, or no policy yet."},
+        409: {"description": "The application is turned off."},
+    },
 )
 def issue_token(given: TokenGiven, mesh: TheMesh, actor: Actor) -> IssuedToken:
     """An access token for an application, without its secret."""

@@ -68,6 +68,15 @@ class Pages:
                 return number
         raise _bad_cursor()
 
+    def after_text(self) -> str:
+        """The same where it goes by one text; "" at the beginning."""
+        match self._after:
+            case None:
+                return ""
+            case (str() as text,) if text.isprintable():
+                return text
+        raise _bad_cursor()
+
 
 def _pages(request: Request, response: Response, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Pages:
     return Pages(request, response, limit, cursor)

@@ -9,6 +9,9 @@
 ``rollout``   ``--wait``: who has it, and the receipt
 ``fleet``     status, join-token
 ``identity``  app, token
+``users``     user
+``scopes``    scope
+``credentials`` credential
 ``operators`` operator, whoami
 ``keys``      keys, revoke
 ``audit``     audit

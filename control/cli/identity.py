@@ -92,17 +92,18 @@ def app_update(
 
 
 def app_remove(name: NameArgument, output: Output = None) -> None:
-    """Remove an application. Tokens it has live on: see control revoke --app."""
+    """Remove an application. Every sidecar refuses the tokens that it has."""
     from .client import Client, segment
 
     with Client() as client:
         client.delete(f"/apps/{segment(name)}")
     out.done({"removed": name}, wants_json(output))
-    out.hint(f"{name} is removed; tokens it still has end when they expire or with: control revoke --app {name}")
+    out.hint(f"{name} is removed, and its tokens count no more.")
 
 
 def app_secret(name: NameArgument, output: Output = None) -> None:
-    """Give an application a new secret; the old one ends at once."""
+    """Give an application a new secret in place of all that it has, whose tokens end with them. To change secrets
+    while it runs: control credential add."""
     from .client import Client, segment
 
     with Client() as client:

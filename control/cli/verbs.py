@@ -16,6 +16,7 @@ from . import (
     backup,
     canary,
     clients,
+    credentials,
     events,
     fleet,
     identity,
@@ -25,7 +26,9 @@ from . import (
     operators,
     policy,
     replay,
+    scopes,
     serve,
+    users,
 )
 from .failure import REFUSED, UNREADABLE, Failure, answered, misunderstood
 from .options import Output, remember
@@ -50,6 +53,9 @@ ROOMS = (
     events,
     identity,
     clients,
+    credentials,
+    users,
+    scopes,
     api_keys,
     keys,
     issuers,

@@ -408,7 +408,8 @@ class ScopeRow(Base):
     """What a scope means, as people are told."""
 
     __tablename__ = "scope"
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
     description: Mapped[str]
     created_at: Mapped[int]
     revision: Mapped[int]

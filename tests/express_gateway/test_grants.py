@@ -39,6 +39,7 @@ class Server:
 
     def __init__(self, mesh: RealMesh, http: httpx.AsyncClient, clock: list[float]) -> None:
         self.mesh, self.http, self.clock = mesh, http, clock
+        self.ann = mesh.people.users.create("ann", "op").id
         self.app, self.other = (
             mesh.applications.create(name, "ann", scopes=["orders:read"])[0].client_id for name in ("spa", "other")
         )
@@ -52,7 +53,7 @@ class Server:
 
     def code(self) -> str:
         """What ann's yes brings."""
-        return parse_qs(urlsplit(self.mesh.authorization.allow(self.query(), "ann")).query)["code"][0]
+        return parse_qs(urlsplit(self.mesh.authorization.allow(self.query(), self.ann)).query)["code"][0]
 
     async def token(self, **form: str) -> Answer:
         """The token endpoint, asked by the client."""

@@ -27,6 +27,8 @@ LINK_PREFIX = "sgl_"
 LINK_LIFETIME_S = 24 * 3600
 MAX_LINK_LIFETIME_S = 30 * 86_400
 MAX_LINK = 200
+RESET_PATH = "/account/reset"
+"""The page that asks for the new password; the link's secret is its parameter ``token``."""
 
 
 class Passwords:

@@ -11,7 +11,7 @@ from control.identity.endings import Endings
 from control.store import Database
 
 from .hashing import Hasher
-from .passwords import Passwords
+from .passwords import RESET_PATH, Passwords
 from .person import Person, may
 from .scopes import Scopes
 from .second_factors import Box, SecondFactors
@@ -37,7 +37,7 @@ class Room:
         url: str,
         hasher: Hasher | None = None,
     ) -> None:
-        self._clock = clock
+        self._clock, self._url = clock, url
         self.hashing = trio.CapacityLimiter(HASHES_AT_ONCE)
         self.hasher, throttle = hasher or Hasher(), Throttle(clock)
         place = urlsplit(url).hostname or "sidegate"
@@ -55,6 +55,10 @@ class Room:
             return None
         known = {"name": person.name, "email": person.email}
         return {"preferred_username": person.username, **{name: value for name, value in known.items() if value}}
+
+    def reset_url(self, secret: str) -> str:
+        """The link for people, of what is secret in it."""
+        return f"{self._url}{RESET_PATH}?token={secret}"
 
     def may(self, session: Session, subject: str) -> bool:
         """May they have tokens, as that transaction sees it?"""

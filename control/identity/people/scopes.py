@@ -4,10 +4,11 @@ A description gives nothing and takes nothing: applications and policies use nam
 an application may ask for is not removed, so that people are not asked about a bare name.
 """
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from control.errors import Conflict, Invalid, NotFound
@@ -31,6 +32,7 @@ KNOWN = {
 class Scope:
     """One that is described."""
 
+    id: str
     name: str
     description: str
     created_at: int
@@ -42,7 +44,7 @@ Holds = Callable[[Scope], None]
 
 
 class Scopes:
-    """Those in the store. Thread-safe and blocking."""
+    """Those in the store. Thread-safe and blocking. ``key`` is a scope's name or id."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database, self._clock = database, clock
@@ -60,53 +62,55 @@ class Scopes:
         with self._database.read() as session:
             return [_value(row) for row in session.scalars(select(ScopeRow).order_by(ScopeRow.name))]
 
-    def get(self, name: str) -> Scope:
+    def get(self, key: str) -> Scope:
         """One of them; NotFound."""
         with self._database.read() as session:
-            return _value(_find(session, name))
+            return _value(_find(session, key))
 
     def create(self, name: str, description: str, actor: str) -> Scope:
         """Describe one; Conflict if it is."""
         said, now = _description(description), self._clock()
         checked_scopes([name])
         with self._database.write() as session:
-            if session.get(ScopeRow, name) is not None:
+            taken = select(ScopeRow.id).where(or_(ScopeRow.name == name, ScopeRow.id == name))
+            if session.scalar(taken) is not None:
                 raise Conflict(f"the scope {name!r} is described already")
             if session.query(ScopeRow).count() >= MAX_SCOPES:
                 raise Conflict(f"there are {MAX_SCOPES} scopes already")
-            row = ScopeRow(name=name, description=said, created_at=int(now), revision=0)
+            row = ScopeRow(id=str(uuid.uuid4()), name=name, description=said, created_at=int(now), revision=0)
             session.add(row)
             record(session, now, actor, "scope.create", name, description=said)
             return _value(row)
 
-    def update(self, name: str, description: str, actor: str, *, holds: Holds | None = None) -> Scope:
+    def update(self, key: str, description: str, actor: str, *, holds: Holds | None = None) -> Scope:
         """Describe it otherwise."""
         said = _description(description)
         with self._database.write() as session:
-            row = _find(session, name)
+            row = _find(session, key)
             if holds is not None:
                 holds(_value(row))
             row.description, row.revision = said, row.revision + 1
-            record(session, self._clock(), actor, "scope.update", name, description=said)
+            record(session, self._clock(), actor, "scope.update", row.name, description=said)
             return _value(row)
 
-    def remove(self, name: str, actor: str, *, holds: Holds | None = None) -> None:
+    def remove(self, key: str, actor: str, *, holds: Holds | None = None) -> None:
         """It is described no more; Conflict while an application may ask for it."""
         with self._database.write() as session:
-            row = _find(session, name)
+            row = _find(session, key)
             if holds is not None:
                 holds(_value(row))
-            users = [app.name for app in session.scalars(select(ApplicationRow)) if name in app.scopes]
+            users = [app.name for app in session.scalars(select(ApplicationRow)) if row.name in app.scopes]
             if users:
                 raise Conflict(
                     f"{len(users)} applications may ask for it, such as {min(users)!r}: take it from them first"
                 )
             session.delete(row)
-            record(session, self._clock(), actor, "scope.remove", name)
+            record(session, self._clock(), actor, "scope.remove", row.name)
 
 
-def _find(session: Session, name: str) -> ScopeRow:
-    row = session.get(ScopeRow, name) if name.isprintable() else None
+def _find(session: Session, key: str) -> ScopeRow:
+    named = select(ScopeRow).where(or_(ScopeRow.name == key, ScopeRow.id == key))
+    row = session.scalar(named) if key.isprintable() else None
     if row is None:
         raise NotFound("that scope is not described")
     return row
@@ -119,4 +123,4 @@ def _description(text: str) -> str:
 
 
 def _value(row: ScopeRow) -> Scope:
-    return Scope(row.name, row.description, row.created_at, row.revision)
+    return Scope(row.id, row.name, row.description, row.created_at, row.revision)

@@ -7,6 +7,7 @@ from control.errors import Invalid
 
 MAX_USERNAME = 100
 MAX_TYPED = 400
+MAX_FOLDED = 300
 MAX_NAME = 200
 MAX_EMAIL = 254
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>\"(),:;\\\[\]\x00-\x1f\x7f]{1,189}")
@@ -17,16 +18,18 @@ def folded(username: str) -> str:
     can have typed, "", which is nobody's."""
     if len(username) > MAX_TYPED:
         return ""
-    once = unicodedata.normalize("NFKC", username.strip()).casefold()
-    form = unicodedata.normalize("NFKC", once)
+    form = username
+    for _ in range(3):  # what casefold makes may compose once more
+        form = unicodedata.normalize("NFKC", form).casefold().strip()
+    form = unicodedata.normalize("NFKC", form)
     return form if form.isprintable() else ""
 
 
 def checked_username(username: str) -> str:
     """The username as it is shown; Invalid."""
     shown = unicodedata.normalize("NFC", username)
-    can_be = 1 <= len(shown) <= MAX_USERNAME and shown.isprintable() and not any(c.isspace() for c in shown)
-    if not can_be or not 1 <= len(folded(shown)) <= 3 * MAX_USERNAME or any(c.isspace() for c in folded(shown)):
+    spaced = any(c.isspace() for c in unicodedata.normalize("NFKC", shown))
+    if not 1 <= len(shown) <= MAX_USERNAME or spaced or not 1 <= len(folded(shown)) <= MAX_FOLDED:
         raise Invalid(f"a username is 1 to {MAX_USERNAME} printable characters without spaces")
     return shown
 

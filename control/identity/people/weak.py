@@ -31,7 +31,7 @@ def check(password: str, names: Iterable[str]) -> None:
     if len(plain) < MIN_PASSWORD or len(password) < MIN_PASSWORD:
         raise WeakPassword(f"A password has at least {MIN_PASSWORD} characters. A few words that you make up will do.")
     common = [*sorted(_own(names), key=len, reverse=True), *_BY_LENGTH]
-    for form in (plain, plain.translate(_LEET)):
+    for form in (plain, _without_runs(plain).translate(_LEET)):
         if len(set(_left(form, common))) < MIN_LEFT:
             raise WeakPassword("That password is too easily guessed: it is made of common words, runs or your name.")
 

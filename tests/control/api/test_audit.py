@@ -28,6 +28,16 @@ CHANGES: tuple[tuple[str, str, Body | None, str], ...] = (
     ("POST /v1/clients", "/v1/clients", {"app": "web", "redirect_uris": ["https://web.test/"]}, "client.register"),
     ("PATCH /v1/clients/{key}", "/v1/clients/web", {"public": True}, "client.update"),
     ("DELETE /v1/clients/{key}", "/v1/clients/web", None, "client.remove"),
+    ("POST /v1/credentials", "/v1/credentials", {"app": "web"}, "credential.create"),
+    ("PATCH /v1/credentials/{key}", "/v1/credentials/{id}", {"active": False}, "credential.update"),
+    ("DELETE /v1/credentials/{key}", "/v1/credentials/{id}", None, "credential.remove"),
+    ("POST /v1/scopes", "/v1/scopes", {"name": "see", "description": "See it"}, "scope.create"),
+    ("PATCH /v1/scopes/{key}", "/v1/scopes/see", {"description": "See all"}, "scope.update"),
+    ("DELETE /v1/scopes/{key}", "/v1/scopes/see", None, "scope.remove"),
+    ("POST /v1/users", "/v1/users", {"username": "ann"}, "user.create"),
+    ("POST /v1/users/{key}/reset-link", "/v1/users/ann/reset-link", None, "user.reset_link"),
+    ("PATCH /v1/users/{key}", "/v1/users/ann", {"active": False}, "user.update"),
+    ("DELETE /v1/users/{key}", "/v1/users/ann", None, "user.remove"),
     ("DELETE /v1/apps/{key}", "/v1/apps/web", None, "application.remove"),
     ("POST /v1/join-tokens", "/v1/join-tokens", {"service": "orders"}, "join_token.create"),
     ("DELETE /v1/join-tokens/{key}", "/v1/join-tokens/{id}", None, "join_token.revoke"),
@@ -47,6 +57,9 @@ ELSEWHERE = {
     "POST /v1/canary": "needs a sidecar: test_canaries",
     "PUT /v1/freeze": "test_canaries",
     "DELETE /v1/freeze": "test_canaries",
+    "DELETE /v1/users/{key}/sessions": "needs a session: test_users",
+    "DELETE /v1/users/{key}/sessions/{session}": "needs a session: test_users",
+    "DELETE /v1/users/{key}/second-factor": "needs a second factor: test_users",
     "POST /oauth2/register": "off unless it is turned on: test_registration",
     "POST /oauth2/revoke": "needs a token: test_revocation_by_clients",
 }
@@ -60,7 +73,7 @@ CHANGES_NOTHING = {
     "POST /v1/policy/check",
     "POST /v1/policy/diff",
 }
-SHOWN_ONCE = ("client_secret", "credential", "key", "token", "access_token")
+SHOWN_ONCE = ("client_secret", "link", "credential", "key", "token", "access_token")
 LOOKS = {"POST /v1/issuers/{key}/refresh"}
 """What it finds is a change that the system makes, with an entry of its own."""
 

@@ -20,6 +20,8 @@ async def made(http: httpx.AsyncClient) -> None:
         ("/v1/clients", {"app": "web", "redirect_uris": ["https://web.test/"]}),
         ("/v1/api-keys", {"subject": "s", "name": "k"}),
         ("/v1/operators", {"name": "ci", "role": "editor"}),
+        ("/v1/users", {"username": "ann"}),
+        ("/v1/scopes", {"name": "see", "description": "See it"}),
     ):
         assert (await http.post(path, json=body)).is_success
 
@@ -36,6 +38,9 @@ async def made(http: httpx.AsyncClient) -> None:
         ("/v1/api-keys/k", "DELETE", "/v1/api-keys/k", None),
         ("/v1/operators/ci", "POST", "/v1/operators/ci/credential", None),
         ("/v1/operators/ci", "DELETE", "/v1/operators/ci", None),
+        ("/v1/users/ann", "PATCH", "/v1/users/ann", {"active": False}),
+        ("/v1/users/ann", "DELETE", "/v1/users/ann", None),
+        ("/v1/scopes/see", "PATCH", "/v1/scopes/see", {"description": "See all"}),
         ("/v1/policy", "POST", "/v1/policy", {"source": POLICY}),
         ("/v1/policy", "POST", "/v1/versions/1/rollback", None),
     ],

@@ -62,6 +62,8 @@ def _fill(url: str) -> None:
         for path, body in (
             ("/policy", {"source": POLICY}),
             ("/apps", {"name": "web"}),
+            ("/users", {"username": "ann"}),
+            ("/scopes", {"name": "see", "description": "See it"}),
             ("/api-keys", {"subject": "ci", "name": "build"}),
             ("/join-tokens", {"service": "orders"}),
             ("/operators", {"name": "ann", "role": "viewer"}),

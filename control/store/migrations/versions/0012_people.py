@@ -19,11 +19,13 @@ def upgrade() -> None:
     _people()
     op.create_table(
         "scope",
+        sa.Column("id", sa.String(36), nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_scope"),
+        sa.PrimaryKeyConstraint("id", name="pk_scope"),
+        sa.UniqueConstraint("name", name="uq_scope_name"),
     )
 
 
