@@ -10,7 +10,8 @@
 ``presets``    what outside providers do (docs/providers.md)
 ``load``       text -> Policy, or every problem at once, by its sections: ``issuer_section``, ``service_section`` with
                ``route_section``, ``shadow`` (rules that undo one another, by their ``reach``) and ``evasion`` (demands
-               that a caller gets around), ``tests_section``;  ``findings`` is what they share
+               that a caller gets around) and ``foreign`` (paths in other gateways' words), ``tests_section``;
+               ``findings`` is what they share
 ``gather``     the files and variables that a policy refers to (the only part that reads a disk)
 ``compile``    Policy -> Snapshot
 ``check``      the file's own tests, through the sidecars' own evaluator

@@ -46,6 +46,8 @@ def by(value: Any) -> tuple[str, ClaimPath]:
 
 
 def _as_list(value: Any) -> Any:
+    if isinstance(value, str):
+        raise said("must be a mapping, not text: write {requests: 100, per: 1m}")
     return [value] if isinstance(value, dict) else value
 
 

@@ -105,6 +105,8 @@ def _syntax(error: yaml.YAMLError, source: str) -> Problem:
     told = f"not YAML: {what}" + (f" ({context})" if context else "")
     if mark and "cannot start any token" in what and source[mark.index : mark.index + 1] == "\t":
         told = "not YAML: a tab; indent with spaces"
+    if "mapping values are not allowed" in what:
+        told += "; a ':' is missing on the line before, or a text with ': ' is not in quotes"
     if "flow" in context:
         told += "; within {...} or [...], a value that holds one of {}[], is written in quotes"
     return Problem(mark.line + 1 if mark else 0, "", told)

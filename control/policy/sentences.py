@@ -11,6 +11,15 @@ from .document import Document
 from .problems import Path, Problem, quoted, spell, suggestion
 from .values import kind
 
+_ELSEWHERE: dict[Path, str] = {
+    ("require", "roles"): "roles are claims: write claims: {roles: {any: [...]}}",
+    ("require", "role"): "roles are claims: write claims: {roles: {any: [...]}}",
+    ("require", "audience"): "an audience is an issuer's, for all of its tokens",
+    ("require", "issuers"): "it stands on the route itself, beside require",
+    ("require", "methods"): "it stands on the route itself, beside require",
+}
+"""What other gateways have there."""
+
 
 def note_problems(error: ValidationError, document: Document, shape: type[BaseModel]) -> None:
     """Add every error to the document's problems, but where something was found wrong already."""
@@ -45,6 +54,8 @@ def _told(detail: ErrorDetails, shape: type[BaseModel]) -> tuple[Path, str]:
             return (*path, *context["at"]), context["sentence"]
         case "extra_forbidden":
             key = str(path[-1])
+            if path[-2:] in _ELSEWHERE:
+                return path, f"unknown key {quoted(key)}: {_ELSEWHERE[path[-2:]]}"
             return path, f"unknown key {quoted(key)}{suggestion(key, _keys_at(shape, path[:-1]))}"
         case "missing":
             return path[:-1], f"{path[-1]} is missing"

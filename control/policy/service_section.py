@@ -9,6 +9,7 @@ from .conditions import condition_faults
 from .evasion import evasions
 from .fields import plain
 from .findings import Findings
+from .foreign import foreign_paths
 from .model import ServicePolicy
 from .problems import Path
 from .route_section import RouteSection, header_changes
@@ -66,6 +67,8 @@ class ServiceSection:
     def _warn(self, issuers: tuple[str, ...], routes: tuple[Route, ...], deny: tuple[Deny, ...], path: Path) -> None:
         for number, told in (*shadows(routes), *evasions(routes), *denied_routes(routes, deny)):
             self._findings.warn((*path, "routes", number), told)
+        for where, told in foreign_paths(routes, deny):
+            self._findings.warn((*path, *where), told)
         for where, told, odd in condition_faults(routes, deny):
             tell = self._findings.warn if odd else self._findings.problem
             tell((*path, *where), told)

@@ -26,6 +26,7 @@ def refusal(source: str) -> str:
         ("a: [1\n", "not YAML"),
         ("a: {path: /x/{id}}\n", "is written in quotes"),
         ("a:\n\t- b\n", "a tab; indent with spaces"),
+        ("a b\nc: {d: 1}\n", "a ':' is missing on the line before"),
         ("a: \x00\n", "not YAML"),
         ("a: \ud800\n", "not Unicode text"),
         ("a: *nobody\n", "not YAML"),

@@ -212,6 +212,26 @@ def test_what_a_caller_gets_around_is_warned_of(routes: str, told: str) -> None:
     assert [told in line for line in found] == ([True] if told else []), found
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/orders/:id", "':id' is text here, and no parameter: write {id}"),
+        ("/orders/<int:id>", "'<int:id>' is text here, and no parameter: write {id}"),
+        ("/orders/[0-9]+", "'[0-9]+' is text here, and no regular expression"),
+        ("/orders/(a|b)", "'(a|b)' is text here, and no regular expression"),
+        ("/orders/x$", "'x$' is text here, and no regular expression"),
+        ("/Orders(7)/$metadata", ""),
+        ("/a:b/c++/~x/@me", ""),
+    ],
+)
+def test_a_path_in_other_words_is_warned_of(path: str, told: str) -> None:
+    """As Express, Flask or a gateway with regular expressions would have it; honest text is not."""
+    found = warned(f"{{path: '{path}', require: {{scopes: [x]}}}}")
+    assert [f"routes[0].path {told}" in line for line in found] == ([True] if told else [])
+    denied = warned("{path: /a}", f"{{name: d, path: '{path}'}}")
+    assert [f"deny[0].path {told}" in line for line in denied] == ([True] if told else [])
+
+
 def test_an_origin_that_is_everybodys_is_warned_of() -> None:
     """https://*.com is any site; https://*.shop.test is not."""
     origins = "    cors: {origins: ['https://*.com', 'https://*.shop.test']}\n"
