@@ -277,5 +277,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise Failure(f"--header {line!r}: should be 'Name: value'.", USAGE)
+        if name.strip() in headers:
+            raise Failure(f"--header {name.strip()} twice: sidecar explain takes both, control one.", USAGE)
         headers[name.strip()] = value.strip()
     return headers

@@ -73,6 +73,7 @@ def test_replay_needs_a_log_of_decisions(offline: Run, policy: Path, tmp_path: P
         (["revoke", "--jti", "a", "--issued-before", "1"], 2, "for good"),
         (["revoke", "--issued-before", "yesterday"], 2, "not a time"),
         (["explain", "orders", "GET", "/", "--header", "x"], 2, "'Name: value'"),
+        (["explain", "orders", "GET", "/", "--header", "X: 1", "--header", "X: 2"], 2, "--header X twice"),
         (["explain", "orders", "GET", "/", "--token", "a", "--token-file", "b"], 2, "exclude each other"),
         (["explain", "orders", "GET", "/", "--token-file", "/nowhere"], 2, "No such file"),
         (["serve", "--http", "7000"], 2, "--http: '7000' is not HOST:PORT"),
