@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format openapi bench bench-cost bench-push simulate soak fuzz schemathesis peers browser lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-inside bench-cost bench-push simulate soak fuzz schemathesis peers browser lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -74,8 +74,11 @@ format: $(STAMP)  ## let ruff put things right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## what it costs on this machine
-	@$(BIN)/python bench/run.py $(ARGS)
+bench: $(STAMP)  ## ours beside the proxies that are installed, one core each; ARGS="hot paced --no-peers", ARGS=--help
+	@$(BIN)/python -m bench.proxies $(ARGS)
+
+bench-inside: $(STAMP)  ## pauses of the collector, wake-ups and system calls of a request; ARGS="hot paced"
+	@$(BIN)/python -m bench.proxies.inside $(ARGS)
 
 bench-cost: $(STAMP)  ## CPU time of a request, by kind; ARGS="hot realistic", ARGS="--sidecar=--workers --sidecar=2"
 	@$(BIN)/python bench/cost.py $(ARGS)

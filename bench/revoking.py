@@ -8,7 +8,8 @@ response has come. All of them share the processors of this machine, so that it 
 every cache before it is revoked.
 
 Each of these keeps a processor busy, so that what takes long is mostly to get one. The last columns leave out the time
-in which the thread that enforces was ready to run and had none (``/proc/PID/schedstat``): what is left is ours.
+in which the thread that tells or the one that enforces, whichever waited longer, was ready to run and had none
+(``/proc/PID/schedstat``); what is left is ours, the service's and the callers'.
 """
 
 import argparse
@@ -120,6 +121,11 @@ class Child:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def tell(self, line: str) -> None:
         """Say it."""
         assert self._process.stdin is not None  # noqa: S101  # it is a pipe
@@ -179,7 +185,7 @@ async def measure(options: argparse.Namespace, folder: Path, processes: Processe
     place = await trio.to_thread.run_sync(control.hear)
     near = [Near(number, folder, place["push"], place["join"]) for number in range(options.near)]
     callers = await trio.to_thread.run_sync(_real_sidecars, options.real, folder, processes, place)
-    queued = Queued(os.getpid(), *(processes.pid(f"real-{number}") for number in range(options.real)))
+    queued = Queued(control.pid, os.getpid(), *(processes.pid(f"real-{number}") for number in range(options.real)))
     near_took, real_took, uses = Took(), Took(), 0
     try:
         async with trio.open_nursery() as nursery:
@@ -194,12 +200,12 @@ async def measure(options: argparse.Namespace, folder: Path, processes: Processe
                     first, *_, longest = sorted(took[: len(near)])
                     real = max(took[len(near) :], default=0)
                     print(f"{number}: links and gates {first:.0f} to {longest:.0f} ms, processes {real:.0f} ms")
-                for which, (at, took_ms) in (
-                    enumerate(zip(last, took, strict=True)) if number else ()
-                ):  # the first warms up
-                    process = max(0, which - len(near) + 1)
-                    (real_took if process else near_took).add(took_ms, queued.between_ms(process, committed, at))
-                uses += used if number else 0
+                if number:  # the first warms up
+                    for which, (at, took_ms) in enumerate(zip(last, took, strict=True)):
+                        process = max(1, which - len(near) + 2)
+                        waited_ms = max(queued.between_ms(one, committed, at) for one in (0, process))
+                        (near_took if which < len(near) else real_took).add(took_ms, waited_ms)
+                    uses += used
                 queued.forget()
             nursery.cancel_scope.cancel()
     finally:

@@ -103,6 +103,8 @@ class Door:
                 accepting.cancel_scope.cancel()
             for stream in self._last_ones():
                 handlers.start_soon(handler, stream)
+            # Who hears that the door is closed counts those inside: let every handler begin before.
+            await trio.lowlevel.checkpoint()
         finally:
             for listener in self._listeners:
                 listener.socket.close()

@@ -209,13 +209,16 @@ class Mesh:
         until: int | None = None,
     ) -> Version:
         """Make tokens not count any more: the one with a ``jti``, or all of a ``subject``, a ``client`` (an
-        application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` (now) or earlier."""
+        application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` or earlier: now, or what an
+        outside issuer's clock may show by now, as far as sidecars bear it."""
         found, now = self._issuer_named(issuer), self._clock()
         values = self.applications.client_ids(value) if by == "client" and found.builtin else (value,)
         keys = found.builtin and self.api_keys.revoked_by(by, values, int(now) if before is None else before)
-        lives_s = None if keys else _lives_s(found)
+        lives_s, ahead_s = None if keys else _lives_s(found), 0 if found.builtin else found.leeway_s
         asked = [
-            revocations.revocation(found.name, by, one, now, lives_s=lives_s, before=before, until=until)
+            revocations.revocation(
+                found.name, by, one, now, lives_s=lives_s, before=before, until=until, ahead_s=ahead_s
+            )
             for one in values
         ]
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join((by, *values)).strip())

@@ -42,15 +42,23 @@ class RevocationInfo:
 
 
 def revocation(
-    issuer: str, by: str, value: str, now: float, *, lives_s: int | None, before: int | None, until: int | None
+    issuer: str,
+    by: str,
+    value: str,
+    now: float,
+    *,
+    lives_s: int | None,
+    before: int | None,
+    until: int | None,
+    ahead_s: int = 0,
 ) -> Revocation:
     """The entry that was asked for; Invalid if it names nothing. ``lives_s``: how long after it was issued the
-    issuer's longest token can count, None if that is not known."""
+    issuer's longest token can count, None if that is not known. ``ahead_s``: of the issuer's clock, at most."""
     if by not in ("jti", "subject", "client", "issuer"):
         raise Invalid("tokens are revoked by jti, subject, client or issuer")
     if (by == "issuer") != (value == "") or len(value) > MAX_NAME_CHARS or (value and not is_name(value)):
         raise Invalid(f"that is no {by} to revoke by")
-    named = FOR_GOOD if by == "jti" else int(now) if before is None else before
+    named = FOR_GOOD if by == "jti" else int(now) + ahead_s if before is None else before
     last_issued = int(now) if by == "jti" else max(named, int(now))
     kept = until if until is not None else 0 if lives_s is None else min(last_issued + lives_s, FOR_GOOD)
     if not 0 <= named <= FOR_GOOD or not 0 <= kept <= FOR_GOOD:

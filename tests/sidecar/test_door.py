@@ -5,7 +5,7 @@ import socket
 import pytest
 import trio
 
-from sidecar.door import Door, DoorError, bound, open_sockets, url
+from sidecar.door import Door, DoorError, Handler, bound, open_sockets, url
 from sidecar.workers.parent import hold
 
 
@@ -69,6 +69,30 @@ async def test_whoever_is_in_the_queue_is_served(nursery: trio.Nursery) -> None:
     for client in clients:
         assert client.recv(5) == b"hello"
         client.close()
+
+
+async def test_all_have_begun_when_the_door_is_closed(nursery: trio.Nursery) -> None:
+    """Or a drain would find nobody left, and cut the last who came. The loop shuffles its tasks, so many times."""
+    for _ in range(30):
+        sockets = open_sockets("listen", "127.0.0.1:0")
+        door, where = Door(sockets), sockets[0].getsockname()
+        begun: list[trio.SocketStream] = []
+        nursery.start_soon(door.serve, _begin(begun), nursery)
+        await trio.testing.wait_all_tasks_blocked()
+        clients = [socket.create_connection(where) for _ in range(3)]
+        door.close.set()
+        await door.closed.wait()
+        assert len(begun) == 3
+        for one in (*clients, *(stream.socket for stream in begun)):
+            one.close()
+
+
+def _begin(begun: list[trio.SocketStream]) -> Handler:
+    async def handler(stream: trio.SocketStream) -> None:
+        begun.append(stream)
+        await trio.lowlevel.checkpoint()
+
+    return handler
 
 
 async def test_it_serves_until_it_is_closed(nursery: trio.Nursery) -> None:

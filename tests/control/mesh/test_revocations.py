@@ -167,3 +167,14 @@ def test_an_outside_issuer_with_a_longest_life_is_forgotten_in_time(rig: Rig) ->
     assert [r.until for r in rig.mesh.revocations()] == [int(rig.now) + 3600 + 10]
     rig.now += 3600 + 11
     assert rig.mesh.revocations() == []
+
+
+def test_an_outside_clock_that_is_ahead_brings_no_token_through(rig: Rig) -> None:
+    """A token of the moment before bears a later time, and is revoked; control's own clock is not ahead of itself, and
+    a time that was named is that time."""
+    now = int(rig.now)
+    rig.mesh.revoke("subject", "ann", "ann", issuer="partner")
+    rig.mesh.revoke("subject", "bob", "ann")
+    rig.mesh.revoke("subject", "eve", "ann", issuer="partner", before=now - 60)
+    told_of = {revocation.value: revocation.before for revocation in rig.snapshot("orders").revocations}
+    assert told_of == {"ann": now + 5, "bob": now, "eve": now - 60}
