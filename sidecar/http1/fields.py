@@ -60,7 +60,8 @@ def _fault(line: bytes, name: bytes, colon: bytes) -> str:
     """What is wrong, without what may be part of a value."""
     if line[:1] in (b" ", b"\t"):
         return "a header field on several lines"
-    return f"no header name: {name.split()[0][:40]!r}" if colon and name else "a header line without a name or a colon"
+    word = name.split() if colon else []
+    return f"no header name: {word[0][:40]!r}" if word else "a header line without a name or a colon"
 
 
 def values(headers: Headers, name: bytes) -> list[bytes]:

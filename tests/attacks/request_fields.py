@@ -45,6 +45,8 @@ _LINES = {
     "empty name": get(b": b"),
     "only a colon": get(b":"),
     "vertical tab in a name": get(b"A\x0bB: c"),
+    "vertical tab for a name": get(b"\x0b: c"),
+    "form feeds for a name": get(b"\x0c\x0c: c"),
     "vertical tab in a value": get(b"A: b\x0bc"),
     "form feed in a value": get(b"A: b\x0cc"),
     "form feed before a coding": post(b"\x0cTransfer-Encoding: chunked", body=b"0\r\n\r\n"),
