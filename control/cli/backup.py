@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -65,42 +65,40 @@ def restore(
     """Put a backup into an empty database: a directory that has none yet, or PostgreSQL without tables."""
     from control.app import StartError, hold_alone
     from control.errors import ControlError
-    from control.mesh.backups import STEP, go_on
+    from control.mesh.backups import go_on
     from control.store.backup import restore as put_back
     from control.store.direct import engine_of
 
-    settings = _settings(data, database, config)
-    with _refusals(settings), file.open("rb") as opened:
+    settings, now_is = _settings(data, database, config), dict[str, Any]()
+    with _refusals(settings), file.open("rb") as opened, ExitStack() as held:
         try:
-            hold = hold_alone(settings.data) if settings.database is None else None
+            if settings.database is None:
+                held.callback(os.close, hold_alone(settings.data))
             engine = engine_of(settings.data, settings.database, create=True)
-            header = put_back(engine, opened, lambda session, head: go_on(session, head, time.time()))
-            if hold is not None:
-                os.close(hold)
+            header = put_back(engine, opened, lambda session, head: now_is.update(go_on(session, head, time.time())))
         except StartError as error:
             raise Failure(str(error), error.exit_code) from None
         except ControlError as error:
             raise Failure(f"Nothing was restored: {error}.") from None
-    _tell(header, header.said.get("version"), STEP, output)
+    _tell(header, now_is, output)
 
 
-def _tell(header: "Header", newest: Any, step: int, output: Output) -> None:
+def _tell(header: "Header", now_is: dict[str, Any], output: Output) -> None:
+    """What is in the database now, and not what the file says of itself."""
     made = out.moment(min(max(header.created_at, 0), 2**35))
-    version = newest + step if isinstance(newest, int) else step
     if wants_json(output):
-        out.show_json({"version": version, "created_at": header.created_at, **header.said})
+        out.show_json({"created_at": header.created_at, **now_is})
     else:
-        out.say(f"restored as of {made}; the mesh goes on at version {version}")
+        out.say(f"restored as of {made}; the mesh goes on at version {now_is['version']}")
     out.hint(
         f"What was changed after {made} is lost. What was REVOKED or removed after it COUNTS AGAIN: tokens, signing"
     )
     out.hint(
-        "keys, API keys, applications, operators, join tokens, sidecars. Revoke it again: control revoke, keys rotate"
+        "keys, API keys, applications, people and their passwords, operators, join tokens, sidecars. Revoke it again:"
     )
-    out.hint(
-        "--now --revoke-old, key remove, app remove, operator remove. Sidecars that joined since have to join again."
-    )
-    _tell_of_keys(dict(header.said))
+    out.hint("control revoke, keys rotate --now --revoke-old, key remove, app remove, operator remove. Sidecars that")
+    out.hint("joined since have to join again.")
+    _tell_of_keys(now_is)
 
 
 def _tell_of_keys(said: dict[str, Any]) -> None:

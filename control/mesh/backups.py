@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from control.authority.at_rest import master_key_ids
 from control.store.audit import record
+from control.store.backup import NotRestored
 from control.store.backup_file import Header
 from control.store.tables import VersionRow
 
@@ -22,6 +23,9 @@ from .ledger import SYSTEM
 
 STEP = 1_000_000_000
 """More versions than anyone makes between a backup and the day it is needed: a thousand a second for eleven days."""
+
+MAX_VERSION = 2**62
+"""More than any mesh comes to, and what every store holds."""
 
 
 def described(session: Session) -> Mapping[str, Any]:
@@ -34,11 +38,16 @@ def described(session: Session) -> Mapping[str, Any]:
     }
 
 
-def go_on(session: Session, header: Header, now: float) -> None:
-    """Make the first version after a restore, in the transaction that restores."""
+def go_on(session: Session, header: Header, now: float) -> Mapping[str, Any]:
+    """Make the first version after a restore, in the transaction that restores; what there is then, as ``described``,
+    whatever the header says. NotRestored if there are no numbers left."""
     made = dt.datetime.fromtimestamp(min(max(header.created_at, 0), 2**35), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     last = versions.newest(session)
+    if last is not None and last.version > MAX_VERSION - STEP:
+        raise NotRestored("its newest version is too large a number to go on from")
     increments.drop(session)  # they lead to the version before; revocations are in the snapshots that come
     policy_id = None if last is None else last.policy_id
     version = versions.append(session, "restore", policy_id, SYSTEM, now, f"from the backup of {made}", STEP)
     record(session, now, SYSTEM, "restore", f"version {version.version}", backup=header.created_at)
+    session.flush()
+    return described(session)

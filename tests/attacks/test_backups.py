@@ -1,0 +1,83 @@
+"""Backups that were made to hurt, their hashes right: control tells what it found, not what the file says of itself."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control.cli import main
+from control.mesh import open_mesh
+from control.mesh.backups import MAX_VERSION, STEP
+from control.store.backup_file import spelled
+from control.store.sqlite import FILE_NAME
+
+URL = "http://control.test"
+POLICY = "trust_domain: shop.test\nservices: {orders: {routes: [{path: /**, access: public}]}}\n"
+Lines = list[Any]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Lines:
+    """Those of a backup of a mesh at version 1."""
+    folder = tmp_path_factory.mktemp("backup")
+    mesh = open_mesh(folder / "data", URL)
+    mesh.push(POLICY, {}, {}, "ann")
+    mesh.close()
+    assert main(["backup", str(folder / "made"), "--data", str(folder / "data")]) == 0
+    return [json.loads(line) for line in (folder / "made").read_bytes().splitlines()]
+
+
+def forged(lines: Lines, file: Path, change: Callable[[Lines], None]) -> Path:
+    """A file with the lines as ``change`` leaves them, and the hash that belongs to them."""
+    changed = json.loads(json.dumps(lines))
+    change(changed)
+    whole = b"".join(map(spelled, changed[:-1]))
+    rows = sum(isinstance(line, list) for line in changed)
+    file.write_bytes(whole + spelled({"rows": rows, "sha256": hashlib.sha256(whole).hexdigest()}))
+    return file
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"version": 10**300, "master_keys": 5, "plain_keys": False},
+        {"version": True, "master_keys": ["\x1b[2J\x9b2J"], "plain_keys": []},
+        {"version": {}, "master_keys": {"a": 1}},
+        {},
+    ],
+)
+def test_what_it_says_of_itself_is_not_told(
+    lines: Lines, tmp_path: Path, capsys: pytest.CaptureFixture[str], said: dict[str, Any]
+) -> None:
+    """Not the version, not that keys are encrypted, and no word for the terminal."""
+    file = forged(lines, tmp_path / "file", lambda changed: changed[0].update(said=said))
+    assert main(["restore", str(file), "--data", str(tmp_path / "data")]) == 0
+    told = capsys.readouterr()
+    assert f"goes on at version {STEP + 1}\n" in told.out
+    assert "NOT ENCRYPTED" in told.err
+    assert (told.out + told.err).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("newest", [2**63 - 5, MAX_VERSION - STEP + 1])
+def test_there_are_numbers_left_after_it(
+    lines: Lines, tmp_path: Path, capsys: pytest.CaptureFixture[str], newest: int
+) -> None:
+    """A mesh that could make no version more is not restored, and nothing is left of it."""
+
+    def change(changed: Lines) -> None:
+        at: dict[str, Any] = {}
+        for line in changed:
+            if isinstance(line, dict):
+                at = line
+            elif "version" in at["columns"] and at["table"] != "signing_key":
+                line[list(at["columns"]).index("version")] = newest
+
+    file = forged(lines, tmp_path / "file", change)
+    assert main(["restore", str(file), "--data", str(tmp_path / "data")]) == 1
+    assert "too large a number" in capsys.readouterr().err
+    honest = forged(lines, tmp_path / "honest", lambda _: None)
+    assert main(["restore", str(honest), "--data", str(tmp_path / "data")]) == 0
+    assert (tmp_path / "data" / FILE_NAME).exists()
