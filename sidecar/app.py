@@ -160,6 +160,7 @@ async def run_sidecar(settings: Settings, life: Life, place: Place, started: Cal
                 last_good, heard = settings.state_dir / "last-good", lambda: link.status.last_contact
                 bound = Staleness(settings.max_staleness_s, gate, status, last_good, heard, time.time)
                 nursery.start_soon(bound.run)
+        await nursery.start(proxy.engine.run)
         nursery.start_soon(door.serve, accepted, nursery)
         started()
         if limits != settings.limits:

@@ -87,6 +87,26 @@ def check_times(issuer: Issuer, claims: Mapping[str, Any], now: float) -> Reject
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a token counts, in the terms of ``check_times``: ``starts`` is the later of ``nbf`` and ``iat``."""
+
+    starts: float
+    expires: float
+    leeway_s: int
+
+    def holds(self, now: float) -> bool:
+        """Would ``check_times`` have nothing against it?"""
+        return self.expires > now - self.leeway_s and self.starts <= now + self.leeway_s
+
+
+def validity(issuer: Issuer, principal: Principal) -> Validity:
+    """When the token of ``principal`` counts."""
+    claims = principal.claims
+    starts = max(float(claims.get("nbf", -math.inf)), float(claims.get("iat", -math.inf)))
+    return Validity(starts, principal.expires_at, issuer.leeway_s)
+
+
 def _check_issuer_and_audience(issuer: Issuer, claims: Mapping[str, Any]) -> None:
     iss = claims.get("iss", ABSENT)
     if not isinstance(iss, str) or iss not in (issuer.issuer, *issuer.aliases):

@@ -64,6 +64,11 @@ class Verifier:
             return _not_accepted(found.issuer_name)
         return self._revoked(found) or found
 
+    def knows_false(self, text: str) -> bool:
+        """Is this a token whose signature was found to be false, under the keys that are in force?"""
+        digest = digest_of(text)
+        return any(trusted.cache.is_false(digest) for trusted in self.issuers.values())
+
     def admit(
         self, issuer_name: str, claims: Mapping[str, Any], now: float, issuers: Accepted = None
     ) -> Principal | Rejection:

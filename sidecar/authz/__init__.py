@@ -1,6 +1,7 @@
 """May they. Pure: no trio, socket, clock or randomness; ``now`` is an argument.
 
 ``decision``     what goes in and what comes out: RequestFacts, Decision
+``again``        what of a decision holds for the next request like it
 ``evaluator``    the decision (the PDP), in its fixed order
 ``explain``      the same decision, told step by step
 ``ruleset``      a snapshot's rules, compiled once

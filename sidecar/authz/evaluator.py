@@ -17,6 +17,7 @@ from sidecar.authn.verifier import Verifier
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Issuer, Route, Snapshot, Source
 
+from .again import Keys, Steady
 from .asked import Asked, LookedAt
 from .asking import Asking
 from .buckets import Buckets
@@ -41,6 +42,7 @@ class Evaluator:
         self.snapshot = snapshot
         self._buckets: Buckets = before._buckets if before else Buckets()
         self._rules = RuleSet(snapshot, self._buckets)
+        self._steady = Steady(snapshot, self._rules)
         self._verifier: Verifier = Verifier(snapshot, before._verifier if before else None)
         self._issuers = {issuer.name: issuer for issuer in snapshot.issuers}
         self._keep = snapshot.forward.token == "keep"
@@ -59,6 +61,21 @@ class Evaluator:
     def looked_at(self) -> LookedAt:
         """The names of which ``asked`` tells."""
         return self._rules.looked_at
+
+    @property
+    def steady(self) -> Steady:
+        """What of its decisions holds for more than one request: the same object for the same rules."""
+        return self._steady
+
+    def spend(self, limits: Keys, now: float) -> bool:
+        """Take one from every limit, or none and say no."""
+        buckets = self._buckets
+        for key, rate in limits:
+            if buckets.wait_s(key, rate, now):
+                return False
+        for key, rate in limits:
+            buckets.take(key, rate, now)
+        return True
 
     def with_revocations(self, snapshot: Snapshot) -> "Evaluator":
         """This evaluator under ``snapshot``, which differs from its own in version and revocations alone."""

@@ -36,6 +36,11 @@ class FieldReader:
         self._headers = {plain(name.lower().encode()): name.lower() for name in headers}
         self._query = frozenset(query)
 
+    @property
+    def looks_at_headers(self) -> bool:
+        """Does it matter which header fields a request has?"""
+        return bool(self._headers)
+
     def read(self, headers: Sequence[tuple[bytes, bytes]], query: str) -> Fields | Rejection:
         """Their values. Header names are lower-case."""
         if not self._headers and not self._query:

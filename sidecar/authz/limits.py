@@ -43,6 +43,12 @@ class CompiledLimits:
                 self._buckets.take(key, rate, asking.now)
         return 0
 
+    def keys(self, asking: Asking) -> tuple[tuple[bytes, Rate], ...] | None:
+        """What ``spend`` takes for whoever asks, however often; None if that depends on where he asks from."""
+        if any(limit.by == "ip" or (limit.by != "route" and asking.principal is None) for limit, _, _ in self._limits):
+            return None
+        return tuple((place + _whose(limit, asking), rate) for limit, place, rate in self._limits)
+
     def _told(self, limit: RateLimit, key: bytes, rate: Rate, now: float) -> str:
         wait = self._buckets.wait_s(key, rate, now)
         state = f"empty for {wait:.1f} s" if wait else f"{self._buckets.level(key, rate, now):.0f} left"

@@ -41,14 +41,15 @@ class Reader:
     ) -> None:
         self._router, self._denies, self._fields = router, denies, fields
         self._reads_path = frozenset(reads_path)
-        self._reads_host = reads_host or router.reads_host or denies.reads_host
+        self.looks_at_headers = fields.looks_at_headers
+        self.reads_host = reads_host or router.reads_host or denies.reads_host
 
     def read(self, request: RequestFacts, steps: list[str] | None = None) -> Reading | Decision:
         """The reading, or the decision that there is none."""
         target = normalise(request.target, self._router.keeps_slashes)
         if isinstance(target, Rejection):
             return _refused(target, "target", steps)
-        if request.host and self._reads_host and not normalise_host(request.host):
+        if request.host and self.reads_host and not normalise_host(request.host):
             return _refused(Rejection(Reason.MALFORMED_REQUEST, _NO_HOST), "request", steps, target)
         fields = self._fields.read(request.headers, target.query)
         if isinstance(fields, Rejection):

@@ -46,6 +46,7 @@ class ClientConnection:
         self._response: ResponseHead | None = None
         self._interim = 0
         self._received_before = 0
+        self._poll: select.poll | None = None
 
     async def send_head(
         self, method: bytes, target: bytes, headers: Headers, framing: Framing, *, upgrade: bytes = b""
@@ -65,6 +66,21 @@ class ClientConnection:
             # RFC 9110 section 8.6: a method that gives a body a meaning says so even of an empty one.
             fields.append((b"content-length", b"%d" % framing))
         await self._write(render(b"%b %b HTTP/1.1" % (method, target), fields))
+
+    def sent_elsewhere(self, method: bytes, *, whole: bool) -> None:
+        """A request of a known length has been sent on this connection's socket by somebody else, who hands it back
+        before its response: what comes next is ``read_head``, or, if it is not ``whole``, ``send_body``."""
+        self._method, self._upgrade, self._response, self._interim = method, b"", None, 0
+        self._received_before = self.wire.bytes_in
+        self._chunked, self._request_finished = False, whole
+
+    def received_elsewhere(self, response: ResponseHead, left: int) -> None:
+        """After ``sent_elsewhere``: the response has been read, too, but for ``left`` bytes of its body."""
+        self._response, self._decoder = response, LengthDecoder(left)
+
+    async def send_raw(self, data: bytes) -> None:
+        """What of a request was rendered elsewhere and is still to go."""
+        await self._write(data)
 
     async def send_body(self, data: bytes) -> None:
         """One piece of the body."""
@@ -152,6 +168,19 @@ class ClientConnection:
             and self._decoder.finished
             and not self.wire.buffer
         )
+
+    def descriptor(self) -> int:
+        """Of the plain socket that this is on."""
+        if type(self.wire.stream) is not trio.SocketStream:
+            raise AssertionError("asked of what is no plain socket")
+        return self.wire.stream.socket.fileno()
+
+    def has_spoken(self) -> bool:
+        """As ``gone``, of a plain socket."""
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.descriptor(), select.POLLIN)
+        return bool(self._poll.poll(0))
 
     async def gone(self) -> bool:
         """Has the service closed this idle connection, or said something unasked? Does not wait. A socket shows it;

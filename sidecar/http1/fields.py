@@ -43,10 +43,11 @@ def parse_fields(lines: Sequence[bytes], count_limit: int) -> list[tuple[bytes, 
     whitespace before the colon, control characters."""
     if len(lines) > count_limit:
         raise TooLargeError(f"over {count_limit} header fields")
-    return [_field(line) for line in lines]
+    return [parse_field(line) for line in lines]
 
 
-def _field(line: bytes) -> tuple[bytes, bytes]:
+def parse_field(line: bytes) -> tuple[bytes, bytes]:
+    """One line taken apart; MalformedError if it is not exactly one field."""
     name, colon, value = line.partition(b":")
     if not colon or not _NAME.fullmatch(name):
         raise MalformedError(_fault(line, name, colon))
@@ -87,3 +88,8 @@ def render(first_line: bytes, headers: Headers) -> bytes:
         if not all(names) or b"".join(names).translate(None, _IN_NAMES) or b"".join(texts).translate(None, _IN_VALUES):
             raise AssertionError(f"an unsafe header field, one of {names!r}, was about to be sent")
     return b"\r\n".join([first_line, *[b"%b: %b" % field for field in headers], b"", b""])
+
+
+def render_fields(headers: Headers) -> bytes:
+    """The field lines alone, each with its CRLF."""
+    return render(b"", headers)[2:-2]

@@ -114,6 +114,11 @@ def _let_h11_judge(raw: bytes) -> None:
         raise _malformed("h11 sees no request")
 
 
+def is_host(value: bytes) -> bool:
+    """Is it a name or an address, with or without a port?"""
+    return _HOST.fullmatch(value) is not None
+
+
 def _host(headers: Headers, version: bytes) -> bytes:
     # RFC 9112 section 3.2: exactly one in HTTP/1.1; one at most in HTTP/1.0, which may have none.
     hosts = values(headers, b"host")

@@ -41,14 +41,20 @@ class ResponseHead:
         return self.status == 101
 
 
+def parse_status_line(line: bytes) -> tuple[bytes, int, bytes] | None:
+    """Version, status and phrase; None if this is no status line."""
+    match = _STATUS_LINE.fullmatch(line)
+    return (b"1." + match.group(1), int(match.group(2)), match.group(3) or b"") if match else None
+
+
 def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
     """The response in ``raw`` (CRLFCRLF included); UpstreamError if it is not exactly one."""
-    match = _STATUS_LINE.fullmatch(raw, 0, raw.find(b"\r\n"))
-    if not match:
+    first = parse_status_line(raw[: raw.find(b"\r\n")])
+    if first is None:
         if stray(raw):
             raise _broke("a NUL, or a CR or LF alone")
         raise _broke("no status line of HTTP/1.1 or HTTP/1.0")
-    version, status = b"1." + match.group(1), int(match.group(2))
+    version, status, phrase = first
     plain = response_fields(raw, limits.header_count) if status >= 200 else None
     try:
         headers = _scanned(raw, limits) if plain is None else plain
@@ -59,7 +65,7 @@ def parse_response(raw: bytes, method: bytes, limits: Limits) -> ResponseHead:
         _let_h11_judge(raw)
     return ResponseHead(
         status=status,
-        phrase=match.group(3) or b"",
+        phrase=phrase,
         version=version,
         headers=headers,
         framing=framing,

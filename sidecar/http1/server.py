@@ -213,6 +213,25 @@ class ServerConnection:
         self.responding = True
         await self._write(head + (self._encode(first) if first else b""))
 
+    def read_elsewhere(self, head: RequestHead, size: int, left: int | None, rest: bytes = b"") -> None:
+        """The present request's head was read from this connection's socket by somebody else: it and what came of its
+        body are ``size`` bytes. ``left``: how much of its body is to be received here; None: all of it, and ``rest``
+        has come with the head."""
+        self._version, self.asked_head = head.version, head.method == b"HEAD"
+        self._decoder = decoder(head.framing) if left is None else LengthDecoder(left)
+        self._patience_s = self._timeouts.body_idle_s
+        self.wire.bytes_in = size
+        self.wire.buffer += rest
+
+    def head_sent_elsewhere(self, left: int) -> None:
+        """The head of a final response has been sent on this connection's socket by somebody else, who hands it back
+        with ``left`` bytes of the body to go."""
+        self.responding, self._left, self._chunked = True, left, False
+
+    async def send_raw(self, data: bytes) -> None:
+        """What of a response was rendered elsewhere and is still to go."""
+        await self._write(data)
+
     async def send_body(self, data: bytes) -> None:
         """One piece of the body."""
         await self._write(self._encode(data))

@@ -4,6 +4,7 @@
 ``accesslog``  records as JSON lines, written in the background, dropped and counted when nobody can keep up
 ``decisions``  decisions with all that they depended on, for ``control replay``; off unless asked for
 ``metrics``    records as Prometheus counters with bounded labels
+``counts``     what those count for every exchange, in plain numbers
 ``observer``   the one door through which the proxy tells both
 ``status``     how the sidecar stands: link, snapshot, drain
 ``pages``      what /ready, /metrics and /snapshot say

@@ -3,12 +3,13 @@ request that matched none has no route, so that no caller can make new time seri
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sidecar.contract.reasons import Reason
 
+from .counts import Counts, Spread
 from .record import Record
 from .status import Status
 
@@ -24,33 +25,25 @@ class Metrics:
     def __init__(self, status: Status, clock: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
-        self._requests = Counter(
-            "sidegate_requests", "Exchanges that ended", ("status_class", "reason", "route"), registry=registry
+        self._requests = Counts(
+            registry, "sidegate_requests", "Exchanges that ended", ("status_class", "reason", "route")
         )
-        self._counters: dict[tuple[int, str, str], Counter] = {}
-        self._duration = Histogram(
-            "sidegate_request_duration_seconds", "From first byte to last", buckets=_SECONDS, registry=registry
+        self._duration = Spread(registry, "sidegate_request_duration_seconds", "From first byte to last", _SECONDS)
+        self._lasting = Spread(
+            registry, "sidegate_lasting_duration_seconds", "The same of tunnels and event streams", _LASTING_SECONDS
         )
-        self._lasting = Histogram(
-            "sidegate_lasting_duration_seconds",
-            "The same of tunnels and event streams",
-            buckets=_LASTING_SECONDS,
-            registry=registry,
+        self._upstream = Spread(
+            registry, "sidegate_upstream_duration_seconds", "From forwarding to response head", _SECONDS
         )
-        self._upstream = Histogram(
-            "sidegate_upstream_duration_seconds",
-            "From forwarding to response head",
-            buckets=_SECONDS,
-            registry=registry,
+        self._shadow = Counts(
+            registry, "sidegate_shadow_refusals", "Refusals by rules that are only recorded", ("rule",)
         )
-        self._shadow = Counter(
-            "sidegate_shadow_refusals", "Refusals by rules that are only recorded", ("rule",), registry=registry
-        )
+        self._limited = Counts(registry, "sidegate_rate_limited", "Refusals over a rate limit", ("route",))
         self._shadow_rules: set[str] = set()
-        self._limited = Counter("sidegate_rate_limited", "Refusals over a rate limit", ("route",), registry=registry)
-        self._incomplete = Counter("sidegate_responses_cut", "Responses cut before their end", registry=registry)
-        self._received = Counter("sidegate_received_bytes", "Bytes from callers", registry=registry)
-        self._sent = Counter("sidegate_sent_bytes", "Bytes to callers", registry=registry)
+        self._incomplete = self._received = self._sent = 0
+        self.counter("sidegate_responses_cut", "Responses cut before their end", lambda: self._incomplete)
+        self.counter("sidegate_received_bytes", "Bytes from callers", lambda: self._received)
+        self.counter("sidegate_sent_bytes", "Bytes to callers", lambda: self._sent)
         self.gauge("sidegate_snapshot_version", "Version in force; 0: none", lambda: _version(status))
         self.gauge("sidegate_snapshot_age_seconds", "Since control issued it", lambda: _age(status, clock()))
         self.gauge("sidegate_revocations", "Entries of revoked tokens in force", lambda: _revocations(status))
@@ -70,22 +63,18 @@ class Metrics:
 
     def finished(self, record: Record) -> None:
         """Count one exchange."""
-        key = record.status // 100, record.reason, record.route
-        counter = self._counters.get(key)
-        if counter is None:  # as bounded as the labels are
-            counter = self._counters[key] = self._requests.labels(f"{key[0]}xx", *key[1:])
-        counter.inc()
-        (self._lasting if record.lasting else self._duration).observe(record.duration_ms / 1000)
+        self._requests.add((record.status // 100, record.reason, record.route))
+        (self._lasting if record.lasting else self._duration).add(record.duration_ms / 1000)
         if record.upstream_ms is not None:
-            self._upstream.observe(record.upstream_ms / 1000)
+            self._upstream.add(record.upstream_ms / 1000)
         if not record.complete:
-            self._incomplete.inc()
+            self._incomplete += 1
         if record.reason == Reason.RATE_LIMITED:
-            self._limited.labels(record.route).inc()
+            self._limited.add((record.route,))
         for line in record.shadow:
-            self._shadow.labels(self._rule(line)).inc()
-        self._received.inc(record.bytes_in)
-        self._sent.inc(record.bytes_out)
+            self._shadow.add((self._rule(line),))
+        self._received += record.bytes_in
+        self._sent += record.bytes_out
 
     def _rule(self, line: str) -> str:
         """The rule that ``route 3: denied`` is of. Rules come and go with policies: so many names, and no more."""

@@ -7,7 +7,9 @@ that no caller takes half a response for a whole one. The evaluator is pinned on
 middle of an exchange rules from the next one on, but for what stays open for long (see ``standing``).
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -19,7 +21,7 @@ from sidecar.observe.record import Record
 
 from .answers import BODILESS, Answer
 from .forwarding import connection_options, refuse_override
-from .judge import Judge
+from .judge import Judge, Verdict
 from .permit import Permit
 from .refusals import Refusal, answer
 from .relay import Relay
@@ -34,20 +36,38 @@ CLIENT_GONE = 499
 class Exchange:
     """One request of ``downstream`` and its response."""
 
-    def __init__(self, shared: Shared, downstream: ServerConnection, peer: str) -> None:
+    def __init__(self, shared: Shared, downstream: ServerConnection, peer: str, judge: Judge | None = None) -> None:
         self._shared = shared
         self._down = downstream
-        self._record = Record(shared.clock(), shared.ids.decision_id(), peer, peer)
-        self._judge = Judge(shared, self._record, peer)
+        self._judge = judge or Judge(shared, Record(shared.clock(), shared.ids.decision_id(), peer, peer), peer)
+        self._record = self._judge.record
         self._tunnels = 0
 
     async def run(self) -> bool:
         """Serve it; True if the connection can carry another one."""
+        wire = self._down.wire
+        return await self._recorded(self._serve, trio.current_time(), wire.bytes_in - len(wire.buffer), wire.bytes_out)
+
+    async def judged(self, head: RequestHead, verdict: Verdict, began: float) -> bool:
+        """As ``run``, for one that the engine has read and judged; ``began`` is trio time."""
+        return await self._recorded(partial(self._carry_out, head, verdict), began, 0, 0)
+
+    async def under_way(self, permit: Permit, stage: Callable[[Relay], Awaitable[None]], began: float) -> bool:
+        """As ``run``, for one that the engine has let through, counted as in flight, and sent: ``stage`` is what is
+        left to be done."""
+        return await self._recorded(partial(self._finish_forwarding, permit, stage), began, 0, 0)
+
+    async def _finish_forwarding(self, permit: Permit, stage: Callable[[Relay], Awaitable[None]]) -> bool:
+        try:
+            return await self._forward(permit, stage)
+        finally:
+            self._shared.load.in_flight -= 1
+
+    async def _recorded(self, work: Callable[[], Awaitable[bool]], began: float, bytes_in: int, bytes_out: int) -> bool:
         record, wire, load = self._record, self._down.wire, self._shared.load
-        began, bytes_in, bytes_out = trio.current_time(), wire.bytes_in - len(wire.buffer), wire.bytes_out
         ended = False
         try:
-            going_on = await self._serve()
+            going_on = await work()
             ended = True
         except DisconnectedError as error:
             self._note(record.status or CLIENT_GONE, record.reason or "client_gone", str(error))
@@ -75,7 +95,9 @@ class Exchange:
             refuse_override(head)
         except RequestError as error:
             return await self._refuse(None, Refusal(error.reason, error.detail))
-        verdict = self._judge.verdict(head, options)
+        return await self._carry_out(head, self._judge.verdict(head, options))
+
+    async def _carry_out(self, head: RequestHead, verdict: Verdict) -> bool:
         if isinstance(verdict, Permit) and head.upgrade and not self._take_tunnel():
             verdict = Refusal(Reason.OVERLOADED, "too many tunnels")
         if isinstance(verdict, Refusal):
@@ -87,7 +109,7 @@ class Exchange:
         # Counted from here on: who is still asking, or was refused, takes no place from those who may pass.
         self._shared.load.in_flight += 1
         try:
-            return await self._forward(verdict)
+            return await self._forward(verdict, Relay.run)
         finally:
             self._shared.load.in_flight -= 1
 
@@ -126,11 +148,11 @@ class Exchange:
     def _note(self, status: int, reason: str, detail: str) -> None:
         self._record.status, self._record.reason, self._record.detail = status, str(reason), detail
 
-    async def _forward(self, permit: Permit) -> bool:
-        """Pass the request on and the response back."""
+    async def _forward(self, permit: Permit, stage: Callable[[Relay], Awaitable[None]]) -> bool:
+        """Pass the request on and the response back, as far as that is still to be done."""
         down, relay = self._down, Relay(self._shared, self._down, permit, self._record)
         try:
-            await relay.run()
+            await stage(relay)
         except (UpstreamError, RequestError) as error:
             if not down.responding:
                 understood = None if isinstance(error, RequestError) else permit.head

@@ -15,28 +15,28 @@ from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import ClaimPath, Forward, Source
 from sidecar.contract.strict import ContractError
 from sidecar.http1.errors import RequestError
-from sidecar.http1.fields import TOKEN, Headers, plain, tokens, values
+from sidecar.http1.fields import TOKEN, Headers, plain, render_fields, tokens, values
 from sidecar.http1.request import RequestHead
 
 from .changes import changed
 from .identity import Fields, claim_headers, identity_headers
 from .ids import Ids
 from .names import HOP_BY_HOP, IDENTITY, SET_HERE, reserved
-from .origin import Origin
+from .origin import Forwarding, Origin
 from .stripping import without_credential
 
-_HOPS = b"x-forwarded-"
-_ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
+HOPS = b"x-forwarded-"
+ALSO_HOPS = frozenset({b"x-real-ip", b"true-client-ip", b"x-client-ip", b"x-cluster-client-ip"})
 """What services take for the truth about who is calling, beside ``X-Forwarded-*``: only a trusted proxy may say it."""
 _OTHER_TARGETS = frozenset({b"x-original-url", b"x-rewrite-url", b"x-original-uri", b"x-override-url"})
 """What some frameworks take for the request's path instead of the path: another one than was authorised. Removed."""
-_OTHER_METHODS = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+OTHER_METHODS = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 """What some frameworks take for the request's method. Refused where it differs from the one that was authorised."""
-_HERE = b"sidegate"
+HERE = b"sidegate"
 MAX_HOPS = 16
 """Sidecars that one request may pass, by its ``Via``: a service that is the sidecar itself, or a ring of them, would
 otherwise be asked until every place is taken (RFC 9110 section 7.6.3)."""
-_NOT_FOR_CONNECTION = SET_HERE | _ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
+_NOT_FOR_CONNECTION = SET_HERE | ALSO_HOPS | {b"authorization", b"cookie", b"transfer-encoding"}
 _NAME = re.compile(TOKEN.decode())
 
 
@@ -65,7 +65,7 @@ def connection_options(head: RequestHead) -> frozenset[bytes]:
     options = frozenset(tokens(head.headers, b"connection"))
     for option in options:
         read = plain(option)
-        if read in _NOT_FOR_CONNECTION or read.startswith((IDENTITY, _HOPS)):
+        if read in _NOT_FOR_CONNECTION or read.startswith((IDENTITY, HOPS)):
             raise RequestError(Reason.MALFORMED_REQUEST, f"Connection names {option[:40]!r}")
     return options
 
@@ -73,14 +73,14 @@ def connection_options(head: RequestHead) -> frozenset[bytes]:
 def refuse_override(head: RequestHead) -> None:
     """RequestError if a header asks the service to act on another method than the one that is decided on."""
     for name, value in head.headers:
-        if plain(name) in _OTHER_METHODS and value.strip(b" \t").upper() != head.method:
+        if plain(name) in OTHER_METHODS and value.strip(b" \t").upper() != head.method:
             raise RequestError(Reason.MALFORMED_REQUEST, f"{name.decode()} names another method than the request")
 
 
 def goes_round(headers: Headers) -> bool:
     """Has the request passed so many sidecars that it must be in a loop?"""
     received = b",".join(values(headers, b"via")).split(b",")
-    return sum(member.split()[1:2] == [_HERE] for member in received) >= MAX_HOPS
+    return sum(member.split()[1:2] == [HERE] for member in received) >= MAX_HOPS
 
 
 def believable(
@@ -88,8 +88,8 @@ def believable(
 ) -> Fields:
     """The fields on which a request is judged: without those that the service would not get, because ``Connection``
     names them, or because nobody who may say such a thing has said it. ``credentials`` may be called what they like."""
-    never = IDENTITY if origin.trusted else (IDENTITY, _HOPS)
-    hops = frozenset[bytes]() if origin.trusted else _ALSO_HOPS | {b"forwarded"}
+    never = IDENTITY if origin.trusted else (IDENTITY, HOPS)
+    hops = frozenset[bytes]() if origin.trusted else ALSO_HOPS | {b"forwarded"}
     options_here = options - HOP_BY_HOP  # an Upgrade is asked for anew, and may be judged
     fields = []
     for name, value in headers:
@@ -113,41 +113,52 @@ def forward_request(
     ``received``: the caller's fields that are ``believable``. ``authority`` stands in for the Host that HTTP/1.0 may
     lack."""
     principal, headers = decision.principal, head.headers
-    dropped = _dropped(policy.claims)
+    dropped = dropped_of(policy.claims)
     request_id = ids.request_id(values(headers, b"x-request-id"))
     parents = values(headers, b"traceparent")
     traceparent = ids.traceparent(parents)
     if [traceparent] != parents:  # W3C Trace Context section 3.4: tracestate belongs to the traceparent beside it
         dropped |= {b"tracestate"}
     host = head.host or authority
-    fields = [(name, value) for name, value in received if plain(name) not in dropped and name not in dropped]
+    fields = [(name, value) for name, value in received if not never_sent_on(name, dropped)]
     if principal is not None and policy.token == "strip":
         fields = without_credential(fields, decision.credential or Source())
     if decision.route is not None:
         fields = changed(fields, policy.request_headers, decision.route.request_headers, careless=True)
     if principal is not None:
-        fields += _principal_fields(principal, policy)
+        fields += principal_fields(principal, policy)
     fields = [
         (b"host", host),
         *fields,
         (b"x-request-id", request_id),
         (b"traceparent", traceparent),
         *origin.headers,
-        (b"via", b", ".join([*values(headers, b"via"), head.version + b" " + _HERE])),
+        (b"via", b", ".join([*values(headers, b"via"), head.version + b" " + HERE])),
     ]
     if not decision.forwarded:
         raise AssertionError("an allowed request without a target")
     return ForwardedHead(head.method, decision.forwarded, fields, request_id)
 
 
+def told_on(forwarding: Forwarding, peer: str, host: bytes) -> bytes:
+    """The last lines of the service's head, for a request that says nothing of where it comes from."""
+    origin = forwarding.origin(peer, host, ())
+    return render_fields([*origin.headers, (b"via", b"1.1 " + HERE)])
+
+
+def never_sent_on(name: bytes, dropped: frozenset[bytes]) -> bool:
+    """Is a field of this name among ``dropped``, in whatever spelling?"""
+    return plain(name) in dropped or name in dropped
+
+
 @lru_cache(maxsize=16)
-def _dropped(claims: tuple[tuple[str, ClaimPath], ...]) -> frozenset[bytes]:
+def dropped_of(claims: tuple[tuple[str, ClaimPath], ...]) -> frozenset[bytes]:
     """What is removed as received, where the policy gives headers from ``claims``."""
     names = frozenset(plain(name.lower().encode("ascii")) for name, _ in claims)
     return HOP_BY_HOP | SET_HERE | _OTHER_TARGETS | names
 
 
-def _principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes, bytes]]:
+def principal_fields(principal: Principal, policy: Forward) -> list[tuple[bytes, bytes]]:
     fields: Fields | None = principal.derived.get(policy.claims)
     if fields is None:
         fields = identity_headers(principal) + claim_headers(principal, policy.claims)

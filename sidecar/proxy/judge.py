@@ -18,7 +18,7 @@ from sidecar.http1.request import RequestHead
 from sidecar.observe.record import Record
 
 from .answers import Answer, own_answer, preflight_answer
-from .forwarding import MAX_HOPS, believable, forward_request, goes_round
+from .forwarding import MAX_HOPS, ForwardedHead, believable, forward_request, goes_round
 from .identity import UnsafeClaim
 from .origin import Origin
 from .permit import Permit
@@ -34,14 +34,19 @@ class Judge:
 
     def __init__(self, shared: Shared, record: Record, peer: str) -> None:
         self.cors: Headers | None = None
-        self._shared, self._record, self._peer = shared, record, peer
+        self.record = record
+        self.decision: Decision | None = None
+        """What was decided, if it came to that, and by whom on what."""
+        self.evaluator: Evaluator | None = None
+        self.facts: RequestFacts | None = None
+        self._shared, self._peer = shared, peer
 
     def verdict(self, head: RequestHead, options: frozenset[bytes]) -> Verdict:
         """What becomes of the request. ``options``: the fields that its ``Connection`` names."""
         shared = self._shared
         host = head.host or shared.authority
         origin = shared.forwarding.origin(self._peer, host, head.headers)
-        self._record.address = origin.client
+        self.record.address = origin.client
         evaluator = shared.gate.evaluator
         if evaluator is not None and evaluator.cors is not None:
             self.cors = evaluator.cors.response_headers(_origin_named(head.headers))
@@ -55,22 +60,19 @@ class Judge:
             return Refusal(Reason.NO_SNAPSHOT)
         if shared.gate.closed_for is not None:
             return Refusal(shared.gate.closed_for)
-        self._record.version = evaluator.snapshot.version
+        self.record.version = evaluator.snapshot.version
         return self._decide(evaluator, head, options, origin)
 
     def _decide(self, evaluator: Evaluator, head: RequestHead, options: frozenset[bytes], origin: Origin) -> Verdict:
         shared, now = self._shared, self._shared.clock()
-        passing = believable(head.headers, options, origin)
-        named = shared.gate.credential_headers
-        judged = believable(head.headers, options, origin, named) if named else passing
-        host = (head.host or shared.authority).decode("latin-1")
-        facts = RequestFacts(head.method.decode("ascii"), head.target, judged, host, origin.client, origin.scheme)
+        passing, facts = self._read(head, options, origin)
         if evaluator.cors is not None and (fields := evaluator.cors.preflight(facts, now)) is not None:
             return preflight_answer(fields)
         decision = evaluator.evaluate(facts, now)
+        self.decision, self.evaluator, self.facts = decision, evaluator, facts
         self._note(decision)
         if shared.decisions is not None:
-            shared.decisions.note(evaluator, facts, decision, self._record.decision_id, now)
+            shared.decisions.note(evaluator, facts, decision, self.record.decision_id, now)
         if decision.refresh is not None:
             shared.refresh(decision.refresh)
         if not decision.allowed:
@@ -86,11 +88,28 @@ class Judge:
             sent = forward_request(head, passing, decision, policy, origin, shared.authority, shared.ids)
         except UnsafeClaim as error:
             return Refusal(Reason.INVALID_TOKEN, str(error))
-        self._record.request_id = sent.request_id.decode()
+        self.record.request_id = sent.request_id.decode()
         return Permit(head, facts, sent, returning, limit, *_waits(route))
 
+    def _read(self, head: RequestHead, options: frozenset[bytes], origin: Origin) -> tuple[Headers, RequestFacts]:
+        """The fields that may go on, and what is judged."""
+        shared = self._shared
+        passing = believable(head.headers, options, origin)
+        named = shared.gate.credential_headers
+        judged = believable(head.headers, options, origin, named) if named else passing
+        host = (head.host or shared.authority).decode("latin-1")
+        method = head.method.decode("ascii")
+        return passing, RequestFacts(method, head.target, judged, host, origin.client, origin.scheme)
+
+    def let_through_before(self, head: RequestHead, options: frozenset[bytes], sent: ForwardedHead) -> Permit:
+        """The permit of a request that was let through on the word of an earlier one like it, and sent: for whatever is
+        left to be done. Nothing is decided here."""
+        origin = self._shared.forwarding.origin(self._peer, head.host, head.headers)
+        _, facts = self._read(head, options, origin)
+        return Permit(head, facts, sent, Returning())
+
     def _note(self, decision: Decision) -> None:
-        record = self._record
+        record = self.record
         record.shadow = decision.shadow
         if decision.target is not None:
             record.path = decision.target.path

@@ -1,6 +1,6 @@
 """Connections to the service: the one used last is used next, so that the others can age and go."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
@@ -14,6 +14,19 @@ from .upstream import Upstream
 
 CLOSE_S = 1.0
 """For closing idle connections at the end; closing waits for nobody, so this is never reached."""
+
+
+class _Given(AbstractAsyncContextManager[ClientConnection]):
+    """A connection that was taken before."""
+
+    def __init__(self, pool: "Pool", connection: ClientConnection) -> None:
+        self._pool, self._connection = pool, connection
+
+    async def __aenter__(self) -> ClientConnection:
+        return self._connection
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._pool.put(self._connection)
 
 
 class _Lent(AbstractAsyncContextManager[ClientConnection]):
@@ -40,6 +53,13 @@ class Pool:
         self._timeouts = timeouts
         self._limits = limits
         self._idle: list[ClientConnection] = []
+        self.released: Callable[[ClientConnection], None] = lambda _connection: None
+        """Told, before a connection that was idle is lent to a task or closed: whoever watches it is to look away."""
+
+    @property
+    def plain(self) -> bool:
+        """Are these connections plain sockets?"""
+        return self._upstream.plain
 
     @property
     def idle(self) -> int:
@@ -50,6 +70,47 @@ class Pool:
         """A connection for one exchange, a new one if it must be ``fresh``. Afterwards it is kept if both sides
         finished cleanly, and closed otherwise. UpstreamError if there is none to be had."""
         return _Lent(self, fresh)
+
+    def lent(self, connection: ClientConnection) -> AbstractAsyncContextManager[ClientConnection]:
+        """As ``connection``, for one that ``take_now`` has given."""
+        return _Given(self, connection)
+
+    def take_now(self) -> ClientConnection | None:
+        """An idle connection of a plain socket that the service has neither closed nor spoken on, if there is one.
+        Waits for nothing; ``put_now`` or ``lent`` gets it back."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if type(connection.wire.stream) is not trio.SocketStream:
+                idle.append(connection)
+                return None
+            if not self._expired(connection) and not connection.has_spoken():
+                return connection
+            self.close_now(connection)
+        return None
+
+    def put_now(self, connection: ClientConnection) -> bool:
+        """Keep a connection on which both sides finished cleanly, or close it. True if it was kept."""
+        kept = len(self._idle) < self._limits.idle_upstream and not self._expired(connection)
+        if kept:
+            self._idle.append(connection)
+        else:
+            self.close_now(connection)
+        return kept
+
+    def forget(self, connection: ClientConnection) -> None:
+        """Close one that is idle."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self.close_now(connection)
+
+    def close_now(self, connection: ClientConnection) -> None:
+        """Close one of a plain socket that is not idle."""
+        self.open -= 1
+        self.released(connection)
+        stream = connection.wire.stream
+        if isinstance(stream, trio.SocketStream):
+            stream.socket.close()
 
     async def take(self, fresh: bool) -> ClientConnection:
         """One to be used now, which ``put`` gets back."""
@@ -73,6 +134,7 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if not self._expired(connection) and not await connection.gone():
+                self.released(connection)
                 return connection
             await self._close(connection)
         return None
@@ -112,6 +174,7 @@ class Pool:
 
     async def _close(self, connection: ClientConnection) -> None:
         self.open -= 1
+        self.released(connection)
         await connection.aclose()
 
     async def aclose(self) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import trio
 
@@ -19,6 +20,7 @@ from sidecar.observe.decisions import Decisions
 from sidecar.observe.observer import Observer
 
 from .exchange import Exchange
+from .express.engine import Engine, Resume
 from .gate import Gate
 from .ids import Ids
 from .origin import Forwarding
@@ -69,6 +71,8 @@ class Proxy:
             decisions=decisions,
             refresh=refresh,
         )
+        self.engine = Engine(self._shared, self._converse, self._left)
+        """Carries the ordinary exchanges of plain sockets, while it runs."""
         self.failed_handshakes = 0
         self._idle: set[trio.CancelScope] = set()
         self._empty = trio.Event()
@@ -81,36 +85,57 @@ class Proxy:
     ) -> None:
         """Serve every connection that ``listeners`` accept until cancelled; closes them in the end."""
         try:
-            await trio.serve_listeners(self._accepted, list(listeners), task_status=task_status)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.engine.run)
+                for listener in listeners:
+                    nursery.start_soon(self._accept, listener, nursery)
+                task_status.started(list(listeners))
         finally:
             await self.pool.aclose()
 
-    async def _accepted(self, stream: trio.SocketStream) -> None:
-        await self.handle(stream, peer_address(stream))
+    async def _accept(self, listener: trio.abc.Listener[trio.SocketStream], tasks: trio.Nursery) -> None:
+        async with listener:
+            while True:
+                stream = await listener.accept()
+                tasks.start_soon(self.handle, stream, peer_address(stream))
 
     async def handle(self, stream: trio.abc.Stream, peer_address: str) -> None:
-        """Serve one connection to its end, and close it."""
-        shared = self._shared
-        downstream = ServerConnection(stream, shared.timeouts, shared.limits)
+        """Serve one connection to its end, and close it; or leave it to the engine, which does."""
+        downstream = ServerConnection(stream, self._shared.timeouts, self._shared.limits)
         self.load.connections += 1
+        await self._converse(downstream, peer_address, partial(self._admit, downstream))
+
+    async def _admit(self, downstream: ServerConnection) -> bool:
+        """May it begin?"""
+        if self.load.connections > self._shared.limits.connections:
+            await self._turn_away(downstream)
+            return False
+        return await self._shake_hands(downstream.wire.stream)
+
+    async def _converse(self, downstream: ServerConnection, peer: str, first: Resume | None) -> None:
+        """One exchange after the other, until the end or until the engine can go on. ``first``: what comes before,
+        which says if anything comes after it."""
+        adopted = False
         try:
-            if self.load.connections > shared.limits.connections:
-                await self._turn_away(downstream)
-                return
-            if not await self._shake_hands(stream):
-                return
-            while await self._wait(downstream) and await Exchange(shared, downstream, peer_address).run():
-                pass
-            await _say_goodbye(stream)
+            going_on = first is None or await first()
+            while going_on:
+                if adopted := self.engine.adopt(downstream, peer):
+                    return
+                going_on = await self._wait(downstream) and await Exchange(self._shared, downstream, peer).run()
+            await _say_goodbye(downstream.wire.stream)
         except DisconnectedError:
             pass
         except Exception as error:  # a bug, perhaps several in a group: it may end this connection and no other
-            shared.observer.bug(error)
+            self._shared.observer.bug(error)
         finally:
-            self.load.connections -= 1
-            if not self.load.connections:
-                self._empty.set()
-            await downstream.aclose()
+            if not adopted:
+                self._left()
+                await downstream.aclose()
+
+    def _left(self) -> None:
+        self.load.connections -= 1
+        if not self.load.connections:
+            self._empty.set()
 
     async def _shake_hands(self, stream: trio.abc.Stream) -> bool:
         """TLS, where it is spoken; True unless that failed."""
@@ -153,6 +178,7 @@ class Proxy:
         """Begin to end: each response is its connection's last, and what stays idle closes. May be called again."""
         if self.load.draining_since is None:
             self.load.draining_since = trio.current_time()
+            self.engine.drain()
             for idle in self._idle:
                 self._shorten(idle)
 

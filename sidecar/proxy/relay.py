@@ -55,6 +55,7 @@ class Relay:
         """Waits for the response's head and for nothing beside it: then ``_due`` bounds that wait, and ``_patience``,
         which bounds whatever is under way, is not needed."""
         self._due = math.inf
+        self._watched_from = math.inf
         self._upstream: ClientConnection | None = None
         self._began = trio.current_time()
         self._wanted, self._uploaded = trio.Event(), trio.Event()
@@ -73,6 +74,56 @@ class Relay:
             await self._patiently()
         if whole.cancelled_caught:
             raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "the exchange took longer than its route allows")
+
+    async def wait_on(self, connection: ClientConnection, began: float, sent_at: float, unsent: bytes) -> None:
+        """As ``run``, for a request that the express engine began to send on ``connection`` at ``began`` and had sent,
+        but for ``unsent``, at ``sent_at`` (trio time)."""
+        self._began, self._watched_from = began, sent_at + WATCH_AFTER_S
+        with self._patience:
+            await self._first_or_again(connection, sent_at, unsent)
+        if self._patience.cancelled_caught:
+            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "no response head in time")
+
+    async def upload_on(self, connection: ClientConnection, began: float, unsent: bytes) -> None:
+        """As ``run``, for a request of which the engine has sent the head and some of the body; ``unsent`` goes
+        first."""
+        self._began = began
+        with self._patience:
+            async with self._shared.pool.lent(connection):
+                self._upstream = connection
+                await watched(partial(self._download, connection), partial(self._upload, connection, unsent))
+        if self._patience.cancelled_caught:
+            raise UpstreamError(Reason.UPSTREAM_TIMEOUT, "no response head in time")
+
+    async def _first_or_again(self, connection: ClientConnection, sent_at: float, unsent: bytes) -> None:
+        try:
+            async with self._shared.pool.lent(connection):
+                self._upstream = connection
+                if unsent:
+                    await connection.send_raw(unsent)
+                self._request_sent(sent_at)
+                self._uploaded.set()
+                await self._download(connection)
+        except UpstreamError as error:
+            if error.reason is Reason.UPSTREAM_TIMEOUT or self._head.framing != 0 or not self._may_retry():
+                raise
+        else:
+            return
+        self._watched_from = math.inf
+        await self._attempt(self._shared.pool.connection(fresh=True))
+
+    async def pass_on(self, connection: ClientConnection, unsent: bytes, moved_at: float) -> None:
+        """As ``run``, for a response of which the engine has sent the head and some of the body, the last of it at
+        ``moved_at`` (trio time); ``unsent`` goes first."""
+        self.last = False  # whatever has begun since: its head says nothing of an end
+        async with self._shared.pool.lent(connection):
+            if unsent:
+                await self._down.send_raw(unsent)
+            idle_s, waited_s = self._timeouts.response_idle_s, trio.current_time() - moved_at
+            if data := await connection.receive_body(idle_s if unsent else max(0.0, idle_s - waited_s)):
+                await self._down.send_body(data)
+                await self._pass_body(connection, idle_s)
+            await self._down.finish()
 
     async def _patiently(self) -> None:
         if self._simple:
@@ -132,9 +183,11 @@ class Relay:
     def _wants_trailers(self) -> bool:
         return not self._head.upgrade and trailers_wanted(self._head.headers, self._head.version)
 
-    async def _upload(self, connection: ClientConnection) -> Fault | None:
+    async def _upload(self, connection: ClientConnection, unsent: bytes = b"") -> Fault | None:
         await self._wanted.wait()
         try:
+            if unsent:
+                await connection.send_raw(unsent)
             while data := await self._down.receive_body():
                 await connection.send_body(data)
             await connection.finish()
@@ -149,10 +202,10 @@ class Relay:
         self._uploaded.set()
         return None
 
-    def _request_sent(self) -> None:
+    def _request_sent(self, at: float | None = None) -> None:
         """The response head is now due, unless a route's own timeout rules, or it has come."""
         if self._due == math.inf and self._patience.deadline == math.inf and not self._down.responding:
-            self._due = trio.current_time() + self._shared.timeouts.response_head_s
+            self._due = (trio.current_time() if at is None else at) + self._shared.timeouts.response_head_s
             if not self._simple:
                 self._patience.deadline = self._due
 
@@ -190,7 +243,7 @@ class Relay:
                 return await connection.read_head()
             await self._want_body()
         due = self._due if self._simple else math.inf
-        with trio.CancelScope(deadline=min(due, trio.current_time() + WATCH_AFTER_S)):
+        with trio.CancelScope(deadline=min(due, self._watched_from, trio.current_time() + WATCH_AFTER_S)):
             return await connection.read_head()
         with trio.CancelScope(deadline=due):
             return await watched(connection.read_head, self._until_gone)

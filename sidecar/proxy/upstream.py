@@ -20,11 +20,12 @@ MAX_AGE_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """``connect`` opens a stream, or raises OSError or trio.BrokenResourceError. ``authority`` is the Host for a
-    request that has none."""
+    request that has none. ``plain``: is that stream a plain socket?"""
 
     connect: Connect
     authority: bytes = b"localhost"
     max_age_s: float = MAX_AGE_S
+    plain: bool = True
 
 
 def upstream(url: str, tls: ssl.SSLContext | None = None) -> Upstream:
@@ -42,7 +43,7 @@ def upstream(url: str, tls: ssl.SSLContext | None = None) -> Upstream:
     if parts.scheme == "http":
         return Upstream(partial(trio.open_tcp_stream, host, port), authority)
     context = tls or ssl.create_default_context()
-    return Upstream(partial(_open_tls, host, port, context), authority)
+    return Upstream(partial(_open_tls, host, port, context), authority, plain=False)
 
 
 async def _open_tls(host: str, port: int, context: ssl.SSLContext) -> trio.abc.Stream:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import pytest
@@ -38,6 +38,14 @@ def test_a_record_is_one_line() -> None:
     assert text.count("\n") == 1
     assert text.endswith("\n")
     assert json.loads(text)["path"] == "/a\nb"
+
+
+def test_a_line_has_every_field_of_its_record() -> None:
+    """In their order, each under its name and with its value."""
+    known = record(shadow=("deny a: denied",), version=3, upstream_ms=1.0005, lasting=True)
+    said = json.loads(line(known))
+    assert list(said) == ["kind", *(field.name for field in fields(Record))]
+    assert said == {"kind": "access"} | asdict(known) | {"shadow": ["deny a: denied"], "upstream_ms": 1.0}
 
 
 async def test_the_log_is_written_in_batches() -> None:

@@ -5,12 +5,17 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from .stage import Stage, snapshot
+from .stage import Stage, express_stage, snapshot
 
 
-@pytest.fixture
-async def stage(nursery: trio.Nursery) -> AsyncIterator[Stage]:
-    """A proxy with the usual snapshot; fails if any connection ended by a bug."""
-    made = Stage(nursery, snapshot=snapshot())
-    yield made
+@pytest.fixture(params=["tasks", "engine"])
+async def stage(nursery: trio.Nursery, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A proxy with the usual snapshot, in memory or on sockets with its engine; fails if any connection ended by a
+    bug."""
+    if request.param == "engine":
+        async with express_stage(snapshot=snapshot()) as made:
+            yield made
+    else:
+        made = Stage(nursery, snapshot=snapshot())
+        yield made
     assert not made.bugs, made.bugs

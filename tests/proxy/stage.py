@@ -1,7 +1,9 @@
 """A proxy between a client and a service that the test plays itself, byte for byte, over memory streams."""
 
 import json
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import count
@@ -11,6 +13,7 @@ import trio
 from trio.testing import memory_stream_pair
 
 from sidecar.contract.snapshot import Forward, Requirement, Route, Snapshot
+from sidecar.http1.client import ClientConnection
 from sidecar.http1.limits import Limits, Timeouts
 from sidecar.observe.accesslog import AccessLog
 from sidecar.observe.metrics import Metrics
@@ -35,6 +38,12 @@ ROUTES = (
     Route("/admin/**", require=Requirement(scopes=("admin",))),
     Route("/mine/**"),
 )
+
+
+def socket_pair() -> tuple[trio.SocketStream, trio.SocketStream]:
+    """Two connected sockets."""
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(end)) for end in socket.socketpair())
+    return ours, theirs
 
 
 class Peer:
@@ -129,6 +138,8 @@ class Stage:
     forwarding: Forwarding | None = None
     pair: Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]] = memory_stream_pair
     """Memory streams take any write at once; lockstep streams only what is read at the same time."""
+    warm: bool = False
+    """Is there a connection to the service before it is asked for? Then the engine, where it runs, need not wait."""
 
     def __post_init__(self) -> None:
         self.gate = Gate()
@@ -149,6 +160,7 @@ class Stage:
             forwarding=self.forwarding,
             refresh=self.refreshed.append,
         )
+        self._made = self.proxy
         self.service: Service = answer_ok
         self.connect: Callable[[], Awaitable[trio.abc.Stream]] = self._connect
 
@@ -172,8 +184,24 @@ class Stage:
     def client(self, peer: str = "10.0.0.9") -> Peer:
         """A new connection to the proxy."""
         ours, theirs = self.pair()
+        if self.warm and (self.connect, self.proxy) == (self._connect, self._made) and not self.proxy.pool.idle:
+            self._keep_one()
         self.nursery.start_soon(self.proxy.handle, theirs, peer)
         return Peer(ours)
+
+    def _keep_one(self) -> None:
+        """A connection to the service that is there already, as it is nearly always."""
+        ours, theirs = self.pair()
+        self.nursery.start_soon(self._play_once_asked, theirs)
+        pool = self.proxy.pool
+        pool.open += 1
+        pool.put_now(ClientConnection(ours, self.timeouts, self.limits, trio.current_time()))
+
+    async def _play_once_asked(self, stream: trio.abc.Stream) -> None:
+        assert isinstance(stream, trio.SocketStream)
+        await trio.lowlevel.wait_readable(stream.socket)
+        self.upstream_connections += 1
+        await self._play(self.service, stream)
 
     async def ask(self, raw: bytes) -> tuple[Head, bytes]:
         """One request on a connection of its own; the answer to its end."""
@@ -195,6 +223,27 @@ class Stage:
         document: dict[str, Any] = json.loads(body)
         assert document["status"] == head.status
         return head.status, document["reason"]
+
+
+@asynccontextmanager
+async def express_stage(**options: Any) -> AsyncIterator[Stage]:
+    """A stage on sockets, whose engine runs and has a connection to the service at hand: what is plain is carried by
+    the engine, the rest by tasks."""
+    ends: list[trio.SocketStream] = []
+
+    def pair() -> tuple[trio.SocketStream, trio.SocketStream]:
+        ends.extend(socket_pair())
+        return ends[-2], ends[-1]
+
+    try:
+        async with trio.open_nursery() as nursery:
+            made = Stage(nursery, pair=pair, warm=True, **options)
+            await nursery.start(made.proxy.engine.run)
+            yield made
+            nursery.cancel_scope.cancel()
+    finally:
+        for end in ends:
+            end.socket.close()
 
 
 class _Watched(Observer):

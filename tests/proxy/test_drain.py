@@ -102,13 +102,12 @@ async def test_a_drain_has_an_end(stage: Stage, autojump_clock: trio.testing.Moc
 
 async def test_a_bug_ends_its_own_connection(stage: Stage) -> None:
     """The others are served, and the bug is told."""
-    healthy = stage.client()
 
     async def connect() -> trio.abc.Stream:
         raise ZeroDivisionError
 
     connects, stage.connect = stage.connect, connect
-    broken = stage.client()
+    healthy, broken = stage.client(), stage.client()
     await broken.send(request("/public/a", b"Content-Length: 1\r\n", method="POST", body=b"x"))
     assert await broken.rest() == b""
     stage.connect = connects

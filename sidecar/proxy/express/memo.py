@@ -1,0 +1,43 @@
+"""What was met before, in bounded memory, found by one look into a dict.
+
+Two generations: what is met goes into the younger one; when that is full the older one is dropped and the younger takes
+its place. What is used in between moves back into the younger. So a flood of things that are met once pushes out
+nothing that is in use, and costs no more than its own entries.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Memo(Generic[K, V]):
+    """At most twice ``most`` entries. ``young`` may be looked into directly; what is not there, ``get`` may know."""
+
+    __slots__ = ("_most", "_old", "young")
+
+    def __init__(self, most: int) -> None:
+        self.young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+        self._most = most
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self._old)
+
+    def get(self, key: K) -> V | None:
+        """What was put under ``key``, if it is still known."""
+        found = self.young.get(key)
+        if found is None and (found := self._old.pop(key, None)) is not None:
+            self.put(key, found)
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        """Remember it."""
+        if len(self.young) >= self._most:
+            self._old, self.young = self.young, {}
+        self.young[key] = value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.young, self._old = {}, {}
