@@ -21,7 +21,7 @@ GATHER_S = 0.05
 STUCK_S = 5.0
 """How long the last lines may take at the end."""
 
-_WORDS = {None: "null", True: "true", False: "false"}
+_WORDS = {True: "true", False: "false"}
 _text = json.encoder.encode_basestring_ascii
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
@@ -88,20 +88,19 @@ def line(record: Record) -> str:
     """The record as one line of JSON. Escapes make sure that no value can begin a line of its own; what a caller put
     into a path or a name and looks like a credential is masked, and JSON escapes none of its characters."""
     r, text = record, _text
+    version = "null" if r.version is None else r.version
+    upstream_ms = "null" if r.upstream_ms is None else f"{r.upstream_ms:.3f}"
+    # The decision id and the reason are words of ours; numbers have as many digits as tell something.
     return masked(
-        f'{{"kind":"access","time":{round(r.time, 6)!r},"decision_id":{text(r.decision_id)},"peer":{text(r.peer)}'
+        f'{{"kind":"access","time":{r.time:.6f},"decision_id":"{r.decision_id}","peer":{text(r.peer)}'
         f',"address":{text(r.address)},"request_id":{text(r.request_id)},"method":{text(r.method)},"path":{text(r.path)}'
-        f',"status":{r.status},"reason":{text(r.reason)},"detail":{text(r.detail)},"shadow":{_list(r.shadow)}'
+        f',"status":{r.status},"reason":"{r.reason}","detail":{text(r.detail)},"shadow":{_list(r.shadow)}'
         f',"route":{text(r.route)},"subject":{text(r.subject)},"issuer":{text(r.issuer)},"client":{text(r.client)}'
-        f',"version":{_number(r.version)},"bytes_in":{r.bytes_in},"bytes_out":{r.bytes_out}'
-        f',"duration_ms":{round(r.duration_ms, 3)!r},"upstream_ms":{_number(r.upstream_ms)}'
+        f',"version":{version},"bytes_in":{r.bytes_in},"bytes_out":{r.bytes_out}'
+        f',"duration_ms":{r.duration_ms:.3f},"upstream_ms":{upstream_ms}'
         f',"complete":{_WORDS[r.complete]},"lasting":{_WORDS[r.lasting]}}}\n'
     )
 
 
 def _list(words: tuple[str, ...]) -> str:
     return _ENCODER.encode(words) if words else "[]"
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(round(value, 3))

@@ -75,28 +75,29 @@ class Pool:
         """As ``connection``, for one that ``take_now`` has given."""
         return _Given(self, connection)
 
-    def take_now(self) -> ClientConnection | None:
+    def take_now(self, now: float) -> ClientConnection | None:
         """An idle connection of a plain socket that the service has neither closed nor spoken on, if there is one.
-        Waits for nothing; ``put_now`` or ``lent`` gets it back."""
+        Waits for nothing; ``put_now`` or ``lent`` gets it back. ``now`` is trio time."""
         idle = self._idle
         while idle:
             connection = idle.pop()
             if type(connection.wire.stream) is not trio.SocketStream:
                 idle.append(connection)
                 return None
-            if not self._expired(connection) and not connection.has_spoken():
+            if now - connection.opened_at < self._upstream.max_age_s and not connection.has_spoken():
                 return connection
             self.close_now(connection)
         return None
 
-    def put_now(self, connection: ClientConnection) -> bool:
-        """Keep a connection on which both sides finished cleanly, or close it. True if it was kept."""
-        kept = len(self._idle) < self._limits.idle_upstream and not self._expired(connection)
-        if kept:
-            self._idle.append(connection)
+    def put_now(self, connection: ClientConnection, now: float) -> None:
+        """Keep a connection on which both sides finished cleanly, or close it."""
+        idle, max_age_s = self._idle, self._upstream.max_age_s
+        if len(idle) < self._limits.idle_upstream and now - connection.opened_at < max_age_s:
+            idle.append(connection)
         else:
             self.close_now(connection)
-        return kept
+        while idle and now - idle[0].opened_at >= max_age_s and type(idle[0].wire.stream) is trio.SocketStream:
+            self.close_now(idle.pop(0))
 
     def forget(self, connection: ClientConnection) -> None:
         """Close one that is idle."""

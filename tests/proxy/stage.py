@@ -195,7 +195,8 @@ class Stage:
         self.nursery.start_soon(self._play_once_asked, theirs)
         pool = self.proxy.pool
         pool.open += 1
-        pool.put_now(ClientConnection(ours, self.timeouts, self.limits, trio.current_time()))
+        now = trio.current_time()
+        pool.put_now(ClientConnection(ours, self.timeouts, self.limits, now), now)
 
     async def _play_once_asked(self, stream: trio.abc.Stream) -> None:
         assert isinstance(stream, trio.SocketStream)

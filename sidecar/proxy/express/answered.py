@@ -66,7 +66,7 @@ class AnsweredReader:
         return Answered(status[0], status[1], found, [line.rendered for line in found], length)
 
     def _meet_first(self, first: bytes) -> tuple[int, bytes] | None:
-        known = self._firsts.get(first)
+        known = self._firsts.recall(first)
         if known is None:
             match = parse_status_line(first)
             if match is None or match[0] != b"1.1" or match[1] < 200 or match[1] in (204, 304):
@@ -77,7 +77,7 @@ class AnsweredReader:
         return known
 
     def _meet(self, line: bytes) -> Line | None:
-        known = self._met.get(line)
+        known = self._met.recall(line)
         if known is None:
             try:
                 name, value = parse_field(line)

@@ -88,20 +88,23 @@ class AskedReader:
         return Asked(lines[0], host, going, authorization, request_id, traceparent, int(length or b"0"), hops)
 
     def _meet(self, line: bytes) -> Line | None:
-        found = self._met.get(line)
+        found = self._met.recall(line)
         if found is not None:
             return found
-        name = line[: line.find(b":")].lower()
+        colon = line.find(b":")
+        name = line[:colon].lower()
         if name == b"authorization":
             return AUTHORIZATION, line
+        if name == b"traceparent":
+            value = line[colon + 1 :].strip(b" \t")
+            return (TRACE, value) if TRACEPARENT.fullmatch(value) else None
+        if name == b"x-request-id":
+            value = line[colon + 1 :].strip(b" \t")
+            return (REQUEST, value) if REQUEST_ID.fullmatch(value) else None
         try:
             name, value = parse_field(line)
         except MalformedError:
             return None
-        if name == b"traceparent":
-            return (TRACE, value) if TRACEPARENT.fullmatch(value) else None
-        if name == b"x-request-id":
-            return (REQUEST, value) if REQUEST_ID.fullmatch(value) else None
         met = self._read(name, value)
         if met is not None and len(line) <= MAX_LINE_BYTES:
             self._met.put(line, met)

@@ -400,14 +400,15 @@ class Caller:
         self._under, self._unsent = None, b""
         engine.slow.pop(self, None)
         engine.shared.load.in_flight -= 1
+        now = engine.clock()
         if service is not None:
             service.caller, service.readable = None, False
             if record.complete and not under.left and not service.ended:
-                engine.pool.put_now(service.connection)
+                engine.pool.put_now(service.connection, now)
             else:
                 engine.pool.close_now(service.connection)
         record.bytes_in = under.taken
-        record.duration_ms = (engine.clock() - under.began) * 1000
+        record.duration_ms = (now - under.began) * 1000
         engine.carried += 1
         if record.status:
             engine.shared.observer.finished(record)

@@ -156,7 +156,7 @@ class Engine:
 
     def service(self) -> Service | None:
         """An idle connection to the service, now in use."""
-        connection = self.pool.take_now()
+        connection = self.pool.take_now(self.clock())
         if connection is None:
             return None
         service = self._services.get(connection)

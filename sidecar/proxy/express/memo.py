@@ -13,7 +13,8 @@ V = TypeVar("V")
 
 
 class Memo(Generic[K, V]):
-    """At most twice ``most`` entries. ``young`` may be looked into directly; what is not there, ``get`` may know."""
+    """At most twice ``most`` entries. ``young`` may be looked into directly; what is not there, ``recall`` may
+    know. No value is false."""
 
     __slots__ = ("_most", "_old", "young")
 
@@ -27,8 +28,12 @@ class Memo(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """What was put under ``key``, if it is still known."""
-        found = self.young.get(key)
-        if found is None and (found := self._old.pop(key, None)) is not None:
+        return self.young.get(key) or self.recall(key)
+
+    def recall(self, key: K) -> V | None:
+        """As ``get``, of what is not in ``young``."""
+        found = self._old.pop(key, None)
+        if found is not None:
             self.put(key, found)
         return found
 

@@ -102,12 +102,12 @@ class Rulings:
     def find(self, asked: Asked, now: float) -> Ruling | Refused | None:
         """What was said of a request like ``asked``, if it holds at ``now``; None if the judge is to be asked."""
         key = b"%b\n%b" % (asked.first, asked.host) if self._reads_host else asked.first
-        place = self._places.young.get(key) or self._places.get(key)
+        place = self._places.young.get(key) or self._places.recall(key)
         if place is None:
             return None
         if asked.authorization:
             digest = sha256(asked.authorization).digest()
-            who = self._who.young.get(digest) or self._who.get(digest)
+            who = self._who.young.get(digest) or self._who.recall(digest)
             if who is None:
                 detail = self._false.get(digest)
                 return None if detail is None else Refused(place, detail)
