@@ -12,10 +12,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Cors, Forward, HeaderChanges, RateLimit, Requirement, Revocation, Route
+from sidecar.http1.express import SWITCH
 from sidecar.http1.limits import Limits, Timeouts
 
 from ..authn.minting import NOW
 from .stage import OK, Peer, Stage, bearer, express_stage, request, snapshot
+
+pytestmark = pytest.mark.skipif(not SWITCH.open, reason="the lane is shut, and with it the engine")
 
 LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"0123456789" * 30_000
 LIMITED = Route("/limited/**", rate_limits=(RateLimit(2, 60_000, 2),))
