@@ -181,7 +181,7 @@ class Caller:
                 under = let_through(shared.ids, self.peer, self._told, data, end, asked, ruling, version, now, began)
                 self._send(under)
                 return
-            if ruling is not None:
+            if ruling is not None and asked.length == len(data) - end:  # what is to come of its body is no request
                 decision_id = shared.ids.decision_id()
                 record = refused(ruling, decision_id, self.peer, len(data), rulings.evaluator.snapshot.version, now)
                 self._refuse(record, rulings.refusal(decision_id), engine.clock())
