@@ -142,6 +142,8 @@ class Rulings:
         number = steady.number(route)
         if not self._open or route is None or number is None or not _is_plain(route) or decision.target is None:
             return
+        if b" /" not in asked.first:  # whether a URL's host is the Host is to be asked each time
+            return
         if decision.allowed and (again := steady.again(facts, decision, now)) is not None:
             self._place(asked, number, route, facts, decision)
             self._let_pass(asked, number, decision.principal, again.limits)
