@@ -2,21 +2,22 @@
 
 Sidecars never go back a version, and some of them may have seen versions that were made after the backup. So a restored
 mesh goes on far beyond: its first version is the backup's newest plus ``STEP``. Its snapshots are made when control
-starts, of the restored policy; whatever a sidecar had before is older, and it converges.
+starts, of the restored policy; whatever a sidecar had before is older, and it converges. People sign in again: nobody
+knows who was signed out since, nor which links were used.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from control.authority.at_rest import master_key_ids
 from control.store.audit import record
 from control.store.backup import NotRestored
 from control.store.backup_file import Header
-from control.store.tables import VersionRow
+from control.store.tables import PasswordLinkRow, PersonSessionRow, SignInTicketRow, VersionRow
 
 from . import increments, versions
 from .ledger import SYSTEM
@@ -45,6 +46,8 @@ def go_on(session: Session, header: Header, now: float) -> Mapping[str, Any]:
     last = versions.newest(session)
     if last is not None and last.version > MAX_VERSION - STEP:
         raise NotRestored("its newest version is too large a number to go on from")
+    for table in (PersonSessionRow, SignInTicketRow, PasswordLinkRow):
+        session.execute(delete(table))
     increments.drop(session)  # they lead to the version before; revocations are in the snapshots that come
     policy_id = None if last is None else last.policy_id
     version = versions.append(session, "restore", policy_id, SYSTEM, now, f"from the backup of {made}", STEP)

@@ -22,6 +22,7 @@ from control.errors import Conflict, NotFound
 from control.identity.credentials import hash_of
 from control.store import Database
 from control.store.audit import record
+from control.store.erasure import erase
 from control.store.tables import PersonRow, RecoveryCodeRow, SecondFactorRow
 
 from .hashing import Hasher
@@ -201,6 +202,7 @@ def drop(session: Session, row: PersonRow, actor: str, now: float) -> bool:
     factor = session.get(SecondFactorRow, row.id)
     if factor is None:
         return False
+    erase(session)
     session.delete(factor)
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.person_id == row.id))
     row.revision += 1

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from control.buckets import Bucket
 
-PLACES = 65_536
+PLACES = 16_384
 MAX_KNOWN = 10_000
 
 

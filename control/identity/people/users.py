@@ -15,6 +15,7 @@ from control.errors import Conflict, Invalid, NotFound
 from control.identity.endings import Ending, Endings
 from control.store import Database
 from control.store.audit import record
+from control.store.erasure import erase
 from control.store.tables import PasswordLinkRow, PersonRow, PersonSessionRow, SecondFactorRow, SignInTicketRow
 
 from .person import Person, is_in, person_of, valued
@@ -114,6 +115,7 @@ class People:
     def remove(self, key: str, actor: str, *, holds: Holds | None = None) -> None:
         """They are gone, and their id is never anybody's again."""
         with self._endings(actor) as ending:
+            erase(ending.session)
             row = _found(ending.session, key, holds)
             put_out(ending, row, "the user was removed")
             record(ending.session, self._clock(), actor, "user.remove", row.username, id=row.id)

@@ -1,5 +1,7 @@
 """``control user``, ``scope`` and ``credential``."""
 
+import time
+
 from .conftest import Run
 
 
@@ -49,3 +51,12 @@ def test_credential_verbs(control: Run) -> None:
     assert control("credential", "remove", made["id"]).code == 0
     assert control("credential", "show", made["id"]).code == 1
     assert "client_secret  sgs_" in control("credential", "add", "web").out
+
+
+def test_control_turns_off_whose_time_is_over(control: Run) -> None:
+    """By itself, within seconds; the audit trail has it."""
+    control("user", "add", "shortly", "--expires", "1s")
+    deadline = time.monotonic() + 30
+    while "disabled" not in control("user", "show", "shortly").out:
+        assert time.monotonic() < deadline
+    assert "user.expire" in control("audit", "--action", "user.expire").out

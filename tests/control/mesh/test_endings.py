@@ -13,6 +13,8 @@ from control.errors import Conflict, Denied
 from control.identity.endings import MARGIN_S
 from control.identity.people import SignedIn
 from control.identity.token_endpoint import Handle
+from control.mesh import backups
+from control.store.backup_file import Header
 from sidecar.contract.snapshot import Revocation
 
 from .test_mesh import Rig
@@ -266,3 +268,30 @@ def test_what_is_not_done_ends_nothing(rig: Mesh) -> None:
     with pytest.raises(Conflict):
         rig.mesh.people.users.update("ann", "op", active=False, holds=stale)
     assert rig.counts(tokens) and len(rig.mesh.history()) == before
+
+
+def test_a_restore_signs_everybody_out(rig: Mesh) -> None:
+    """Nobody knows who was signed out since; who they are, and what they let clients do, is there."""
+    cookie, tokens = rig.cookie(), rig.redeem(rig.code())
+    _, link, _ = rig.mesh.people.passwords.link("ann", "op")
+    with rig.mesh._database.write() as session:
+        backups.go_on(session, Header("0012", int(rig.now), {}), rig.now)
+    assert rig.mesh.people.sessions.find(cookie) is None
+    assert rig.mesh.people.passwords.reset_subject(link) is None
+    assert rig.refreshed(tokens) and rig.cookie()
+
+
+def test_what_is_over_goes_by_itself(rig: Mesh) -> None:
+    """Sessions, links, sign-ins, grants; what counts stays."""
+    rig.cookie()
+    secret = rig.mesh.people.second_factors.begin(rig.ann.id)
+    rig.mesh.people.passwords.link("ann", "op", 60)
+    unused = rig.code()
+    assert secret and unused
+    assert not any(rig.mesh.prune().values())
+    rig.now += 86_401
+    went = {kind for kind, count in rig.mesh.prune().items() if count}
+    assert went == {"password_links", "second_factors", "grants"}
+    rig.now += 30 * 86_400
+    assert {kind for kind, count in rig.mesh.prune().items() if count} == {"sessions"}
+    assert rig.mesh.people.users.get("ann").has_password
