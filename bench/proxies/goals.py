@@ -12,9 +12,14 @@ def _rate(run: Run) -> float:
     return run.rate
 
 
+def _cpu(book: Book, side: tuple[str, str]) -> float:
+    return book.median(*side, lambda run: run.cpu_us) or 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One median over another, at least ``at_least``. Each side is a scenario and a target."""
+    """One median over another, at least ``at_least``. Each side is a scenario and a target. Where the load's side was
+    the limit of either, processor time is judged instead of the rate."""
 
     says: str
     ours: tuple[str, str]
@@ -28,8 +33,10 @@ class Ratio:
         ours, theirs = (book.median(*side, self.figure) for side in (self.ours, self.theirs))
         if not ours or not theirs:
             return "not measured", "?"
-        ratio = theirs / ours if self.less_is_better else ours / theirs
-        return f"{ratio:.2f}", "yes" if ratio >= self.at_least else "no"
+        ratio, how = theirs / ours if self.less_is_better else ours / theirs, ""
+        if self.figure is _rate and (book.saturated(*self.ours) or book.saturated(*self.theirs)):
+            ratio, how = _cpu(book, self.theirs) / _cpu(book, self.ours), " by CPU time"
+        return f"{ratio:.2f}{how}", "yes" if ratio >= self.at_least else "no"
 
 
 @dataclass(frozen=True, slots=True)

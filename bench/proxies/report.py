@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from .goals import GOALS
-from .results import Book, Run
+from .results import SATURATED, Book, Run
 from .scenarios import SCENARIOS, Scenario
 
-SATURATED = 0.9
-"""From here on the load's side is the limit, not the proxy."""
+AT_A_SET_PACE = ("paced", "events")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -50,16 +49,16 @@ def _compared(book: Book, figure: Callable[[Run], float], cell: Callable[[Book, 
     peers = [name for name in targets if name not in ("ours", "direct")]
     head = ["scenario", *targets, *(f"ahead of {peer}" for peer in peers)]
 
-    def ahead(scenario: str, peer: str) -> str:
-        ours, theirs = (book.median(scenario, name, figure) for name in ("ours", peer))
-        if not ours or not theirs:
+    def ahead(one: Scenario, peer: str) -> str:
+        ours, theirs = (book.median(one.name, name, figure) for name in ("ours", peer))
+        if not ours or not theirs or (better == "more" and one.tool in AT_A_SET_PACE):
             return ""
         return f"{ours / theirs if better == 'more' else theirs / ours:.2f}"
 
     return table(
         head,
         (
-            [one.name, *(cell(book, one.name, name) for name in targets), *(ahead(one.name, peer) for peer in peers)]
+            [one.name, *(cell(book, one.name, name) for name in targets), *(ahead(one, peer) for peer in peers)]
             for one in _loaded(book)
         ),
     )
@@ -69,11 +68,9 @@ def _rate(book: Book, scenario: str, target: str) -> str:
     rate = book.median(scenario, target, lambda run: run.rate)
     if rate is None:
         return ""
-    busy = book.median(scenario, target, lambda run: run.rest_share) or 0
     wrong = sum(run.wrong for run in book.of(scenario, target))
-    said = (
-        f"{rate:,.0f}{'*' if busy >= SATURATED else ''} ±{book.spread(scenario, target, lambda run: run.rate) / 2:.0%}"
-    )
+    half = book.spread(scenario, target, lambda run: run.rate) / 2
+    said = f"{rate:,.0f}{'*' if book.saturated(scenario, target) else ''} ±{half:.0%}"
     return f"{said} ({wrong} WRONG)" if wrong else said
 
 

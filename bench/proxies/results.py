@@ -28,6 +28,10 @@ class Run:
     load_average: float
 
 
+SATURATED = 0.9
+"""From here on the load's side may be the limit, not the proxy."""
+
+
 def now() -> str:
     """For people, to the minute, UTC."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
@@ -67,6 +71,10 @@ class Book:
         """Over the repeats; None if there are none."""
         runs = self.of(scenario, target)
         return statistics.median(map(figure, runs)) if runs else None
+
+    def saturated(self, scenario: str, target: str) -> bool:
+        """Was the load's side at its end?"""
+        return (self.median(scenario, target, lambda run: run.rest_share) or 0) >= SATURATED
 
     def spread(self, scenario: str, target: str, figure: Callable[[Run], float]) -> float:
         """From the least to the most, as a share of the median."""

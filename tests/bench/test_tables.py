@@ -10,9 +10,9 @@ from bench.proxies.scenarios import SCENARIOS
 ABOUT = {"Machine": "2 CPUs, a processor"}
 
 
-def run(scenario: str, target: str, rate: float, *, rest: float = 0.5, wrong: int = 0) -> Run:
-    """A run with 10 us a request and 48 MiB."""
-    return Run(scenario, target, rate, 10, 900, 1900, wrong, rest, 0.01, 48.0, "2026-11-30 00:00", 0.5)
+def run(scenario: str, target: str, rate: float, *, cpu: float = 10, rest: float = 0.5, wrong: int = 0) -> Run:
+    """A run with 48 MiB."""
+    return Run(scenario, target, rate, cpu, 900, 1900, wrong, rest, 0.01, 48.0, "2026-11-30 00:00", 0.5)
 
 
 def book(*runs: Run) -> Book:
@@ -54,6 +54,12 @@ def test_a_goal_is_reached_missed_or_not_measured() -> None:
     assert said["distinct: rate at least 1.25 x envoy"] == ("1.24", "no")
     assert said["realistic: rate at least 1.25 x envoy"] == ("not measured", "?")
     assert said["memory after hot: at most 48 MiB"] == ("48.0", "yes")
+
+
+def test_where_the_load_was_the_limit_processor_time_is_judged() -> None:
+    """Both reached what the load could give; ours took half the time for it."""
+    seen = book(run("hot", "ours", 99, cpu=10, rest=0.99), run("hot", "envoy", 100, cpu=20))
+    assert next(goal for goal in GOALS if goal.says.startswith("hot:")).judged(seen) == ("2.00 by CPU time", "yes")
 
 
 def test_a_latency_goal_counts_the_other_way() -> None:
