@@ -80,8 +80,8 @@ bench: $(STAMP)  ## ours beside the proxies that are installed, one core each; A
 bench-inside: $(STAMP)  ## pauses of the collector, wake-ups and system calls of a request; ARGS="hot paced"
 	@$(BIN)/python -m bench.proxies.inside $(ARGS)
 
-bench-cost: $(STAMP)  ## CPU time of a request, by kind; ARGS="hot realistic", ARGS="--sidecar=--workers --sidecar=2"
-	@$(BIN)/python bench/cost.py $(ARGS)
+bench-cost: $(STAMP)  ## the quick look: ours alone; ARGS="hot realistic", ARGS="--sidecar=--http1=h11"
+	@$(BIN)/python -m bench.proxies --no-peers --seconds 2 $(ARGS)
 
 audit: $(STAMP)  ## known vulnerabilities in what control and the sidecar are locked to
 	@$(BIN)/python requirements/audit.py requirements/control.txt

@@ -257,8 +257,8 @@ async def _one(
 def _real_sidecars(count: int, folder: Path, processes: Processes, place: dict[str, str]) -> Child | None:
     if not count:
         return None
-    run = str(Path(__file__).with_name("run.py"))
-    service = processes.start("service", [sys.executable, run, "--service"], r"listening on (\S+)")[1]
+    answering = str(Path(__file__).with_name("answering.py"))
+    service = processes.start("service", [sys.executable, answering, "service"], r"listening on (\S+)")[1]
     join = folder / "join"
     join.touch(mode=0o600)
     join.write_text(place["join"])
