@@ -96,8 +96,11 @@ def judged_anew(
     record.method, record.path = head.method.decode(), head.target.partition(b"?")[0].decode()
     judge = Judge(shared, record, peer)
     verdict = judge.verdict(head, options)
-    if asked is not None and rulings is not None and judge.decision is not None and judge.facts is not None:
-        rulings.learn(asked, judge.facts, judge.decision, now)
+    decision, facts = judge.decision, judge.facts
+    # What is allowed may yet be refused: a claim that no header can hold, a body that is too large.
+    holds = decision is not None and (isinstance(verdict, Permit) or not decision.allowed)
+    if holds and asked is not None and rulings is not None and decision is not None and facts is not None:
+        rulings.learn(asked, facts, decision, now)
     if not isinstance(verdict, Permit) or verdict.timeout_s or verdict.idle_s or verdict.total_s:
         return Judged(data, end, began, judge, head, verdict)
     fields = list(verdict.sent.headers)
