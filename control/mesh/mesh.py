@@ -104,7 +104,7 @@ class Mesh:
         self._push_tls = PushTls(authority, clock())
         self.canaries = Trials(self._ledger, self._check)
         self.freezes = Freeze(database, clock, self._look_again)
-        self._news, self.presence = News(database, self._ledger), Presence(database, clock)
+        self._news, self.presence = News(database, self._ledger), Presence(database)
         self._offer()
         self._keys.ensure()
         self._ledger.refresh()

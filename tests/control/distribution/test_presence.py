@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 import trio
 from trio.testing import MockClock
@@ -30,7 +31,7 @@ class Replica:
     """One of the controls, without sockets."""
 
     def __init__(self, url: str) -> None:
-        self.now = NOW
+        self.now, self._url = NOW, url
         self.mesh: Mesh = open_mesh(Path(), "http://control.test", database=url, clock=lambda: self.now)
         self.server = PushServer(self.mesh, now=lambda: self.now, threads=InPlace())
 
@@ -53,6 +54,11 @@ class Replica:
         await peer.enter(replace(HELLO, instance=instance, join=Join(token.token_id, token.secret), csr=csr()))
         return peer
 
+    def ages(self, seconds: int) -> None:
+        """As if every control had been silent for so long."""
+        with psycopg.connect(self._url) as connection:
+            connection.execute("UPDATE replica SET seen_at = seen_at - %s", (seconds,))
+
     async def views(self) -> dict[str, tuple[str, int]]:
         """Instance to state and version."""
         return {one.instance: (one.state, one.version) for one in await self.server.sidecars()}
@@ -70,8 +76,9 @@ def two(postgresql: PostgreSQL) -> Iterator[tuple[Replica, Replica]]:
 
 async def settled(replica: Replica, expected: dict[str, tuple[str, int]]) -> None:
     """Until that is what it knows."""
-    while await replica.views() != expected:  # noqa: ASYNC110 - the store has no event for it
-        await trio.sleep(0.1)
+    with trio.fail_after(60):
+        while await replica.views() != expected:  # noqa: ASYNC110 - the store has no event for it
+            await trio.sleep(0.1)
 
 
 async def test_each_answers_for_all(two: tuple[Replica, Replica], autojump_clock: MockClock) -> None:
@@ -110,11 +117,35 @@ async def test_a_control_that_died_is_soon_not_counted(two: tuple[Replica, Repli
         theirs.mesh.presence.share({("x", "dead"): {}}, [])
         await ours.join(nursery, "near")
         assert len(ours.mesh.presence.others()) == 1
-        ours.now += SILENT_S + 1
+        ours.ages(SILENT_S + 1)
         assert ours.mesh.presence.others() == []
-        theirs.now = ours.now
         theirs.mesh.presence.share({}, [])
         assert len(ours.mesh.presence.others()) == 1
         theirs.mesh.presence.leave()
         assert ours.mesh.presence.others() == []
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("wrong_s", [-3600, -60, 60, 3600])
+async def test_clocks_that_differ_make_nobody_dead(
+    two: tuple[Replica, Replica], autojump_clock: MockClock, wrong_s: int
+) -> None:
+    """A receipt counts the sidecars of a control whose clock is wrong, and one that died does not outlive it."""
+    ours, theirs = two
+    theirs.now += wrong_s
+    ours.mesh.push(POLICY, {}, {}, "ann")
+    async with trio.open_nursery() as nursery:
+        for one in two:
+            nursery.start_soon(one.run)
+        near, far = await ours.join(nursery, "near"), await theirs.join(nursery, "far")
+        for peer in (near, far):
+            await peer.ack(await peer.hear_push())
+        for one in two:
+            await settled(one, {"near": ("acked", 1), "far": ("acked", 1)})
+            assert len((await one.server.wait_rollout(1, 5)).acked) == 2
+        nursery.cancel_scope.cancel()
+    theirs.mesh.presence.share({("x", "dead"): {}}, [])
+    assert len(ours.mesh.presence.others()) == 1
+    for seconds in (SILENT_S + 1, -3600):  # and before the database's own clock went back
+        ours.ages(seconds)
+        assert ours.mesh.presence.others() == []
