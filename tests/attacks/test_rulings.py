@@ -253,6 +253,9 @@ LINES = {
     "a trace in capitals": (b"traceparent: 00-" + b"A" * 32 + b"-" + b"b" * 16 + b"-01",),
     "two traces": (b"traceparent: 00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01",) * 2,
     "two request ids": (b"X-Request-Id: a", b"X-Request-Id: b"),
+    "a request id without a colon": (b"X-Request-IdX",),
+    "a trace without a colon": (b"TraceparentX",),
+    "a token without a colon": (b"AuthorizationX",),
     "an odd request id": (b"X-Request-Id: a b",),
     "a cookie": (b"Cookie: a=b",),
 }

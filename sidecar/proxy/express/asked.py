@@ -92,6 +92,8 @@ class AskedReader:
         if found is not None:
             return found
         colon = line.find(b":")
+        if colon < 0:
+            return None
         name = line[:colon].lower()
         if name == b"authorization":
             return AUTHORIZATION, line
