@@ -114,7 +114,7 @@ async def test_an_event_stream_ends_with_its_token(stage: Stage, talking: Talkin
     stage.now = NOW + 35
     assert await client.rest() == b""
     assert trio.current_time() == pytest.approx(35)
-    assert talking.ended.is_set()
+    await talking.ended.wait()
     assert await recorded(stage) == [(200, "token_expired", False)]
 
 

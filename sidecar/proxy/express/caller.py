@@ -31,7 +31,7 @@ from .service import Service
 if TYPE_CHECKING:
     from .engine import Engine
 
-READ_BYTES = 64 * 1024
+READ_BYTES = 16 * 1024
 SLOW_S = 1.0
 """What has waited so long, for the service or for its caller to take something, goes on as a task of its own."""
 UPLOAD_BYTES = 128 * 1024
@@ -54,6 +54,10 @@ class State(Enum):
     PASSING = 4
 
 
+IDLE, UPLOADING, WAITING, PASSING = State
+_IN, _OUT = select.EPOLLIN, select.EPOLLOUT
+
+
 class Caller:
     """``stream`` is a plain socket, whose address at the other end is ``peer``."""
 
@@ -74,7 +78,7 @@ class Caller:
     def __init__(self, engine: "Engine", stream: trio.SocketStream, peer: str) -> None:
         self._engine, self.stream, self.peer = engine, stream, peer
         self.descriptor = stream.socket.fileno()
-        self._state, self._more = State.IDLE, False
+        self._state, self._more = IDLE, False
         self._under: Under | None = None
         self._unsent = b""
         self._trusted = engine.shared.forwarding.trusts(peer)
@@ -88,17 +92,17 @@ class Caller:
     def ready(self, events: int) -> None:
         """The socket has something to say."""
         try:
-            if self._state is State.IDLE:
+            if self._state is IDLE:
                 self._receive(events)
                 return
             under = self._under
             if under is None or under.service is None:
                 return  # it was over before its turn came again
-            if self._state is State.UPLOADING:
+            if self._state is UPLOADING:
                 if not under.unsent:
                     self._upload(under, under.service)
                 return
-            if events & ~select.EPOLLOUT:
+            if events & ~_OUT:
                 self._more = True  # looked at when this exchange is over, or by the task that it becomes
             if self._unsent:
                 self._send_rest(under, under.service)
@@ -117,18 +121,18 @@ class Caller:
             self._engine.shared.observer.bug(error)
             self.cut()
 
-    def answer_ready(self, events: int = select.EPOLLIN) -> None:
+    def answer_ready(self, events: int = _IN) -> None:
         """The service has something to say, or can be sent more."""
         try:
             under = self._under
             if under is None or under.service is None:
                 return  # it was over before its turn came again
-            if self._state is State.UPLOADING:
-                if events & ~select.EPOLLOUT:
+            if self._state is UPLOADING:
+                if events & ~_OUT:
                     self._hand_over()  # before it has heard everything
                 elif under.unsent:
                     self._upload(under, under.service)
-            elif self._state is State.WAITING:
+            elif self._state is WAITING:
                 self._answer(under, under.service)
             else:
                 self._pass_on(under, under.service)
@@ -155,7 +159,6 @@ class Caller:
             end < 4
             or end > shared.limits.head_bytes
             or engine.draining
-            or not engine.pool.idle
             or data.find(b"\r\n") > shared.limits.request_line_bytes
         ):
             unread(self, data)
@@ -224,7 +227,7 @@ class Caller:
         engine.shared.load.in_flight += 1
         under.service, service.caller = service, self
         service.connection.exchanges += 1
-        self._state, self._under = State.UPLOADING if under.to_come else State.WAITING, under
+        self._state, self._under = UPLOADING if under.to_come else WAITING, under
         engine.idle.pop(self, None)
         engine.slow[self] = under.began + SLOW_S
         if self._give(under, service, under.sent) and under.to_come:
@@ -242,7 +245,7 @@ class Caller:
         if sent == len(data):
             return True
         under.unsent = data[sent:]
-        if self._state is State.UPLOADING:
+        if self._state is UPLOADING:
             self._engine.watch_writing(service.descriptor)
         else:
             self._hand_over()
@@ -256,7 +259,7 @@ class Caller:
                 return
         for _ in range(PIECES):
             if not under.to_come:
-                self._state, self._more = State.WAITING, True
+                self._state, self._more = WAITING, True
                 engine = self._engine
                 under.sent_at = engine.clock()
                 engine.slow.pop(self, None)
@@ -279,8 +282,8 @@ class Caller:
         self._engine.again.append(self._upload_on)
 
     def _upload_on(self) -> None:
-        if self._state is State.UPLOADING:
-            self.ready(select.EPOLLIN)
+        if self._state is UPLOADING:
+            self.ready(_IN)
 
     # Its response
 
@@ -307,7 +310,7 @@ class Caller:
         if under.permit is not None:
             fields: Headers = [(line.name, line.value) for line in answered.lines]
             rendered = [render_fields(under.permit.returning.from_service(fields, keep_length=False))]
-        self._state, head = State.PASSING, (answered.first, *rendered, b"content-length: %d\r\n\r\n" % answered.length)
+        self._state, head = PASSING, (answered.first, *rendered, b"content-length: %d\r\n\r\n" % answered.length)
         if at_hand < SMALL_BYTES:
             self._pass(under, b"".join((*head, data[end + 4 : end + 4 + at_hand])))
         else:  # not copied
@@ -383,7 +386,7 @@ class Caller:
     def _wait(self) -> None:
         """For the next request."""
         engine = self._engine
-        self._state = State.IDLE
+        self._state = IDLE
         engine.idle.pop(self, None)
         engine.idle[self] = engine.clock() + engine.shared.timeouts.keep_alive_idle_s
         if self._more:
@@ -391,8 +394,8 @@ class Caller:
             engine.again.append(self._look_again)
 
     def _look_again(self) -> None:
-        if self._state is State.IDLE and self in self._engine.idle:
-            self.ready(select.EPOLLIN | select.EPOLLRDHUP)
+        if self._state is IDLE and self in self._engine.idle:
+            self.ready(_IN | select.EPOLLRDHUP)
 
     def _over(self, under: Under) -> None:
         """Record it, and give the connection to the service back."""
@@ -445,9 +448,9 @@ class Caller:
             raise AssertionError("there is nothing to hand over")
         self._under, self._unsent = None, b""
         self._engine.look_away(under.service.connection)
-        if self._state is State.WAITING:
+        if self._state is WAITING:
             waiting(self, under, under.service)
-        elif self._state is State.UPLOADING:
+        elif self._state is UPLOADING:
             uploading(self, under, under.service)
         else:
             passing(self, under, under.service, rest)
