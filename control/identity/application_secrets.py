@@ -6,7 +6,7 @@ so that with a secret all tokens end that its application has; who holds another
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
@@ -160,20 +160,21 @@ def replace_all(ending: Ending, client_id: str) -> str:
     return text
 
 
-def proves(session: Session, client_id: str, secret: str, now: float) -> bool:
-    """Is ``secret`` one of that application's that count? One that is unknown takes as long as one that is wrong."""
-    kept = session.scalars(select(ApplicationSecretRow.secret_hash).where(_counting(client_id, now))).all()
-    return True in [matches(secret, one) for one in kept or (_NOBODY,)]  # all of them, however early one fits
+def fits(secret: str, kept: Iterable[bytes]) -> bool:
+    """Is ``secret`` one of those that are kept? Where none is, it takes as long as where one is wrong."""
+    return True in [matches(secret, one) for one in tuple(kept) or (_NOBODY,)]  # all of them, however early one fits
 
 
-def _counting(client_id: str, now: float) -> ColumnElement[bool]:
-    mine = (ApplicationSecretRow.client_id == client_id) & ApplicationSecretRow.active.is_(True)
-    return mine & or_(ApplicationSecretRow.expires_at.is_(None), ApplicationSecretRow.expires_at > int(now))
+def counting(now: float) -> ColumnElement[bool]:
+    """Those that count at ``now``."""
+    lasts = or_(ApplicationSecretRow.expires_at.is_(None), ApplicationSecretRow.expires_at > int(now))
+    return ApplicationSecretRow.active.is_(True) & lasts
 
 
 def _end(ending: Ending, client_id: str, why: str) -> None:
     ending.session.flush()
-    others = select(ApplicationSecretRow.id).where(_counting(client_id, ending.now)).limit(1)
+    mine = ApplicationSecretRow.client_id == client_id
+    others = select(ApplicationSecretRow.id).where(mine, counting(ending.now)).limit(1)
     ending.of_client(client_id, why, goes_on=ending.session.scalar(others) is not None)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from control.errors import Conflict, Invalid, NotFound
 from control.store import Database
 from control.store.audit import record
-from control.store.tables import ApplicationRow, AuditRow
+from control.store.tables import ApplicationRow, ApplicationSecretRow, AuditRow
 
 from . import application_secrets
 from .application_secrets import ApplicationSecrets
@@ -185,8 +185,14 @@ class Applications:
         if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():
             return None
         with self._database.read() as session:
-            row = session.scalar(select(ApplicationRow).where(ApplicationRow.client_id == client_id))
-            proven = application_secrets.proves(session, client_id, secret, self._clock())
+            theirs = ApplicationSecretRow.client_id == ApplicationRow.client_id
+            query = select(ApplicationRow, ApplicationSecretRow.secret_hash).where(
+                ApplicationRow.client_id == client_id
+            )
+            counting = theirs & application_secrets.counting(self._clock())
+            found = session.execute(query.outerjoin(ApplicationSecretRow, counting)).all()
+            proven = application_secrets.fits(secret, [kept for _, kept in found if kept is not None])
+            row = found[0][0] if found else None
             return _value(row) if row and proven and row.active else None
 
 
