@@ -70,7 +70,8 @@ def measure(asked: argparse.Namespace) -> Book:
         "Runs": f"{asked.seconds:g} s after {asked.warmup:g} s of warm-up, medians of {asked.repeats}, targets in turn",
     }
     book = Book.read(asked.save) if asked.save and asked.save.exists() else Book(about)
-    book.about = about | {"Begun": book.about["Begun"]}
+    programs = dict.fromkeys([*book.about["Programs"].split("; "), *about["Programs"].split("; ")])
+    book.about = about | {"Begun": book.about["Begun"], "Programs": "; ".join(programs)}
     book.forget(scenario.name for scenario in scenarios)
     pace = Pace(asked.seconds, asked.warmup, asked.repeats, asked.pause)
     with tempfile.TemporaryDirectory(prefix="sidegate-bench-") as name, Processes(Path(name)) as processes:
