@@ -94,6 +94,7 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     for which in ("sidecar", "control", "build"):
         assert locked(which).items() <= everything
     assert {name for name, _ in locked("peers").items() - everything} <= {"gunicorn", "uvicorn", "websockets"}
+    assert {name for name, _ in locked("browser").items() - everything} <= {"playwright", "greenlet"}
 
 
 def test_the_sidecar_stays_light() -> None:
@@ -106,7 +107,7 @@ def test_the_sidecar_stays_light() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("which", ["sidecar", "control", "dev", "build", "peers", "fuzz"])
+@pytest.mark.parametrize("which", ["sidecar", "control", "dev", "build", "peers", "browser", "fuzz"])
 def test_the_locks_are_whole_and_name_no_place(which: str) -> None:
     """Every line has its hashes, and nothing says where the packages came from."""
     text = (ROOT / "requirements" / f"{which}.txt").read_text()
