@@ -213,13 +213,15 @@ class ServerConnection:
         self.responding = True
         await self._write(head + (self._encode(first) if first else b""))
 
-    def read_elsewhere(self, head: RequestHead, size: int, left: int | None, rest: bytes = b"") -> None:
+    def read_elsewhere(
+        self, head: RequestHead, size: int, left: int | None, rest: bytes = b"", waited_s: float = 0.0
+    ) -> None:
         """The present request's head was read from this connection's socket by somebody else: it and what came of its
-        body are ``size`` bytes. ``left``: how much of its body is to be received here; None: all of it, and ``rest``
-        has come with the head."""
+        body are ``size`` bytes. ``left``: how much of its body is to be received here, for which ``waited_s`` were
+        waited; None: all of it, and ``rest`` has come with the head."""
         self._version, self.asked_head = head.version, head.method == b"HEAD"
         self._decoder = decoder(head.framing) if left is None else LengthDecoder(left)
-        self._patience_s = self._timeouts.body_idle_s
+        self._patience_s = max(0.0, self._timeouts.body_idle_s - waited_s)
         self.wire.bytes_in = size
         self.wire.buffer += rest
 

@@ -10,9 +10,10 @@ import pytest
 import trio
 from trio.testing import MockClock, lockstep_stream_pair
 
+from sidecar.http1.express import SWITCH
 from sidecar.http1.limits import Timeouts
 
-from .stage import OK, Peer, Stage, request, snapshot
+from .stage import OK, Peer, Stage, express_stage, request, snapshot
 
 PAGE = (Path(__file__).parents[2] / "docs" / "proxying.md").read_text(encoding="utf-8")
 SET_S = 7.25
@@ -183,3 +184,17 @@ async def test_a_wait_is_as_long_as_it_is_set(nursery: trio.Nursery, autojump_cl
     assert trio.current_time() - began == pytest.approx(SET_S, abs=0.02)
     nursery.cancel_scope.cancel()
     assert not stage.bugs
+
+
+@pytest.mark.skipif(not SWITCH.open, reason="the lane is shut, and with it the engine")
+@pytest.mark.parametrize(
+    "name", [name for name in WAITS if name not in ("write_idle_s", "tls_handshake_s", "linger_s")]
+)
+@pytest.mark.parametrize("wait_s", [SET_S, 0.5])
+async def test_a_wait_is_as_long_in_the_engine(autojump_clock: MockClock, name: str, wait_s: float) -> None:
+    """On sockets, with a connection to the service at hand; its clocks are looked at every quarter of a second."""
+    async with express_stage(timeouts=replace(Timeouts(), **{name: wait_s}), snapshot=snapshot()) as stage:
+        began = trio.current_time()
+        await WAITS[name](stage)
+        assert wait_s - 0.01 <= trio.current_time() - began <= wait_s + 0.3
+        assert not stage.bugs

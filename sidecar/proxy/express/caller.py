@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 READ_BYTES = 16 * 1024
-SLOW_S = 1.0
-"""What has waited so long, for the service or for its caller to take something, goes on as a task of its own."""
 UPLOAD_BYTES = 128 * 1024
 PIECE_BYTES = 96 * 1024
 """Read of a response at a time: its head and 64 KiB of its body, which is what many a service sends, in one."""
@@ -229,7 +227,7 @@ class Caller:
         service.connection.exchanges += 1
         self._state, self._under = UPLOADING if under.to_come else WAITING, under
         engine.idle.pop(self, None)
-        engine.slow[self] = under.began + SLOW_S
+        engine.slow[self] = under.began + engine.slow_s
         if self._give(under, service, under.sent) and under.to_come:
             self._upload(under, service)
 
@@ -263,7 +261,7 @@ class Caller:
                 engine = self._engine
                 under.sent_at = engine.clock()
                 engine.slow.pop(self, None)
-                engine.slow[self] = under.sent_at + SLOW_S
+                engine.slow[self] = under.sent_at + engine.slow_s
                 return
             wanted = min(under.to_come, UPLOAD_BYTES)
             try:
@@ -372,7 +370,7 @@ class Caller:
         if sent:
             slow, under.moved_at = self._engine.slow, self._engine.clock()
             slow.pop(self, None)
-            slow[self] = under.moved_at + SLOW_S
+            slow[self] = under.moved_at + self._engine.slow_s
 
     def _send_rest(self, under: Under, service: Service) -> None:
         data, self._unsent = self._unsent, b""

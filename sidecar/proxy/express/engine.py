@@ -27,6 +27,9 @@ TURN_S = 0.005
 ROUND = 256
 """Events taken at a time."""
 TICK_S = 0.25
+SLOW_S = 1.0
+"""What has waited so long, for the service or for its caller, goes on as a task of its own; sooner, where a wait that
+the task would have is shorter."""
 GRACE_S = 1.0
 """While draining, how long a connection may take to send a request: it may be on its way already."""
 
@@ -42,6 +45,8 @@ class Engine:
         self.clock: Callable[[], float] = time.monotonic
         self.answered = AnsweredReader(shared.limits.header_count)
         self.idle: dict[Caller, float] = {}
+        waits = shared.timeouts
+        self.slow_s = min(SLOW_S, waits.response_head_s, waits.response_idle_s, waits.body_idle_s, waits.write_idle_s)
         self.slow: dict[Caller, float] = {}
         """Callers whose exchange is under way, and when each is handed over. Those that move go to the end."""
         self.again: deque[Callable[[], None]] = deque()

@@ -125,7 +125,8 @@ def uploading(caller: "Caller", under: Under, service: Service) -> None:
     judge, head, permit = under.restored(engine.shared, caller.peer)
     downstream, connection = _downstream(caller, engine.shared), service.connection
     service.caller = None
-    downstream.read_elsewhere(head, under.taken, under.to_come)
+    waited_s = 0.0 if under.unsent else engine.clock() - under.began  # for the caller, and not for the service
+    downstream.read_elsewhere(head, under.taken, under.to_come, waited_s=waited_s)
     connection.sent_elsewhere(head.method, whole=False)
     exchange = Exchange(engine.shared, downstream, caller.peer, judge)
 
