@@ -140,6 +140,21 @@ def test_a_short_credential_is_refused(tmp_path: Path) -> None:
     assert "too-short" not in said.stderr
 
 
+def test_a_broken_page_is_told_at_the_start(tmp_path: Path) -> None:
+    """With its line, and before anything is made; one that is sound is served."""
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "signed_out.html").write_text("<h1>\n{% if %}")
+    broken = serve(tmp_path / "data", "--pages-dir", str(pages))
+    said = command(*broken, env=ENV, expect=2).stderr
+    assert f"pages_dir: {pages}/signed_out.html, line 2: " in said
+    assert not (tmp_path / "data").exists()
+    (pages / "signed_out.html").write_text("<h1>Bye</h1>")
+    with Processes(tmp_path) as processes:
+        ready = processes.start("control", broken, READY, ENV)
+        assert httpx.get(ready[1] + "/oauth2/logout", trust_env=False).text == "<h1>Bye</h1>"
+
+
 def test_push_on_a_unix_socket(tmp_path: Path) -> None:
     """The socket is there while control runs, a stale one is replaced, and another file is left alone."""
     path = tmp_path / "push.sock"
