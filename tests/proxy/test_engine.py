@@ -451,6 +451,28 @@ async def test_nothing_stays_of_connections_that_end() -> None:
         assert len(engine.watched) == stage.proxy.pool.open == stage.proxy.pool.idle
 
 
+async def test_a_bug_in_a_handover_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a connection to the service nor a place among those in flight."""
+
+    async def chunks(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await peer.rest()
+
+    def broken(*_whatever: object) -> None:
+        raise ZeroDivisionError
+
+    async with express_stage(snapshot=snapshot()) as stage:
+        stage.service = chunks
+        client = stage.client()
+        monkeypatch.setattr("sidecar.proxy.express.handover.Exchange", broken)
+        await client.send(request("/public/a"))
+        assert await client.rest() == b""
+        assert [type(bug) for bug in stage.bugs] == [ZeroDivisionError]
+        load = stage.proxy.load
+        assert (load.connections, load.in_flight, stage.proxy.pool.open) == (0, 0, 0)
+
+
 async def test_a_bug_ends_its_own_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others go on."""
     async with express_stage(snapshot=snapshot()) as stage:

@@ -444,7 +444,6 @@ class Caller:
         under, rest = self._under, self._unsent
         if under is None or under.service is None:
             raise AssertionError("there is nothing to hand over")
-        self._under, self._unsent = None, b""
         self._engine.look_away(under.service.connection)
         if self._state is WAITING:
             waiting(self, under, under.service)
@@ -452,3 +451,4 @@ class Caller:
             uploading(self, under, under.service)
         else:
             passing(self, under, under.service, rest)
+        self._under, self._unsent = None, b""  # the task's from here on; until here a bug would leave it to us to end
