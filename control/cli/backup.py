@@ -97,7 +97,7 @@ def _tell(header: "Header", now_is: dict[str, Any], output: Output) -> None:
         "keys, API keys, applications, people and their passwords, operators, join tokens, sidecars. Revoke it again:"
     )
     out.hint("control revoke, keys rotate --now --revoke-old, key remove, app remove, operator remove. Sidecars that")
-    out.hint("joined since have to join again.")
+    out.hint("joined since have to join again. People sign in again, and need a new link if they had one.")
     _tell_of_keys(now_is)
 
 

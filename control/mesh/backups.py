@@ -3,7 +3,7 @@
 Sidecars never go back a version, and some of them may have seen versions that were made after the backup. So a restored
 mesh goes on far beyond: its first version is the backup's newest plus ``STEP``. Its snapshots are made when control
 starts, of the restored policy; whatever a sidecar had before is older, and it converges. People sign in again: nobody
-knows who was signed out since, nor which links were used.
+knows who was signed out since, nor which links and codes were used.
 """
 
 import datetime as dt
@@ -17,7 +17,14 @@ from control.authority.at_rest import master_key_ids
 from control.store.audit import record
 from control.store.backup import NotRestored
 from control.store.backup_file import Header
-from control.store.tables import PasswordLinkRow, PersonSessionRow, SignInTicketRow, VersionRow
+from control.store.tables import (
+    DeviceCodeRow,
+    PasswordLinkRow,
+    PersonSessionRow,
+    PushedRequestRow,
+    SignInTicketRow,
+    VersionRow,
+)
 
 from . import increments, versions
 from .ledger import SYSTEM
@@ -27,6 +34,8 @@ STEP = 1_000_000_000
 
 MAX_VERSION = 2**62
 """More than any mesh comes to, and what every store holds."""
+UNFINISHED = (PersonSessionRow, SignInTicketRow, PasswordLinkRow, PushedRequestRow, DeviceCodeRow)
+"""What counts once, or until it is ended."""
 
 
 def described(session: Session) -> Mapping[str, Any]:
@@ -46,7 +55,7 @@ def go_on(session: Session, header: Header, now: float) -> Mapping[str, Any]:
     last = versions.newest(session)
     if last is not None and last.version > MAX_VERSION - STEP:
         raise NotRestored("its newest version is too large a number to go on from")
-    for table in (PersonSessionRow, SignInTicketRow, PasswordLinkRow):
+    for table in UNFINISHED:
         session.execute(delete(table))
     increments.drop(session)  # they lead to the version before; revocations are in the snapshots that come
     policy_id = None if last is None else last.policy_id

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +83,19 @@ def test_there_are_numbers_left_after_it(
     honest = forged(lines, tmp_path / "honest", lambda _: None)
     assert main(["restore", str(honest), "--data", str(tmp_path / "data")]) == 0
     assert (tmp_path / "data" / FILE_NAME).exists()
+
+
+def test_what_was_used_or_ended_since_is_not_put_back(tmp_path: Path) -> None:
+    """A session that was signed out of and a link that has set a password open nothing after a restore; people stay."""
+    open_mesh(tmp_path / "a", URL).close()
+    once = ("person_session", "password_link", "sign_in_ticket")
+    with closing(sqlite3.connect(tmp_path / "a" / FILE_NAME)) as database, database:
+        database.execute("INSERT INTO person VALUES ('p', 'ann', 'ann', '', '', 1, NULL, 0, 0, NULL)")
+        database.execute("INSERT INTO person_session VALUES (x'01', 's', 0, '[]', 0, 0, 9999999999, '', '', 'p')")
+        database.execute("INSERT INTO password_link VALUES (x'02', 9999999999, 'p')")
+        database.execute("INSERT INTO sign_in_ticket VALUES (x'03', 1, 5, 9999999999, 'p')")
+    assert main(["backup", str(tmp_path / "file"), "--data", str(tmp_path / "a")]) == 0
+    assert main(["restore", str(tmp_path / "file"), "--data", str(tmp_path / "b")]) == 0
+    with closing(sqlite3.connect(tmp_path / "b" / FILE_NAME)) as database:
+        count = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("person", *once)}  # noqa: S608
+    assert count == {"person": 1, **dict.fromkeys(once, 0)}
