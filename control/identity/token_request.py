@@ -8,7 +8,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
@@ -85,7 +85,9 @@ def basic_user(authorization: str) -> str | None:
         user, colon, _ = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return user if colon else None
+    return (
+        unquote(user) if colon else None
+    )  # RFC 6749 section 2.3.1: written as in a form, which Authlib undoes likewise
 
 
 class AuthlibRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types

@@ -251,6 +251,15 @@ def test_a_charset_after_the_content_type_is_fine(rig: Rig) -> None:
     assert rig.ask(GRANT, content_type="Application/X-WWW-Form-Urlencoded; charset=utf-8")[0] == 200
 
 
+def test_a_client_may_write_its_id_as_in_a_form(rig: Rig) -> None:
+    """RFC 6749 section 2.3.1: a hyphen may come as ``%2D``, and is still the client that the form names."""
+    encoded = rig.basic(rig.app.client_id.replace("-", "%2D"))
+    form = {"grant_type": "client_credentials", "client_id": rig.app.client_id}
+    assert rig.ask(form, encoded)[0] == 200
+    status, _, said = rig.ask({**form, "client_id": rig.app.client_id + "x"}, encoded)
+    assert (status, said["error"]) == (400, "invalid_request")
+
+
 def test_two_ways_to_authenticate_are_an_invalid_request(rig: Rig) -> None:
     """RFC 6749 section 2.3; and one client's name beside another's credential."""
     both = {**GRANT, "client_id": rig.app.client_id, "client_secret": rig.secret}
