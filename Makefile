@@ -3,7 +3,7 @@
 # the place, ARGS=... goes to pytest, the demo or the benchmark.
 
 HERE := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-TARGETS := demo run test test-slow lint format openapi bench bench-inside bench-cost bench-push simulate soak fuzz schemathesis peers browser lock audit compose-test venv clean help
+TARGETS := demo run test test-slow lint format openapi bench bench-inside bench-cost bench-push bench-tokens simulate soak fuzz schemathesis peers browser lock audit compose-test venv clean help
 
 ifneq ($(HERE),.)
 # Called as `make -f somewhere/Makefile`: go there, so that every path below is relative to the checkout.
@@ -49,6 +49,9 @@ browser: $(STAMP)  ## people's pages in headless Chromium; SHOTS=DIR keeps pictu
 
 bench-push: $(STAMP)  ## push, revocation and reconnect storm with 1,000 and 10,000 sidecars; ARGS="--sidecars 1000"
 	@$(BIN)/python bench/push.py $(ARGS)
+
+bench-tokens: $(STAMP)  ## tokens a second on one core while people sign in, and how late the event loop is; ARGS="--logins 0"
+	@$(BIN)/python bench/tokens.py $(ARGS)
 
 simulate: $(STAMP)  ## whole meshes on a virtual clock, each from a seed; ARGS="--seeds 10000 --sidecars 1000", ARGS="--seed 7"
 	@$(BIN)/python -m tests.simulation $(ARGS)
