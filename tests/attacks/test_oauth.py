@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -241,3 +242,27 @@ def test_an_id_token_is_no_access_token(rig: Rig) -> None:
     assert rig.read(got["access_token"]) is not None and rig.read(got["id_token"]) is None
     status, _, _ = rig.issuer.userinfo("GET", {"Authorization": f"Bearer {got['id_token']}"}, b"")
     assert status == 401
+
+
+def test_how_long_a_secret_takes_tells_nothing(rig: Rig) -> None:
+    """RFC 6749 section 10.10: of an unknown client, a wrong secret and the right one the same is compared, in constant
+    time each, and the refusals are one and the same answer."""
+    answers, compared = list[tuple[int, dict[str, Any]]](), list[int]()
+    known = rig.web.client_id
+    for client_id, secret in ((known, rig.secret), (known, "wrong"), (known, rig.secret[:-1]), ("nobody", "wrong")):
+        calls = list[str]()
+
+        def count(_frame: object, event: str, called: Any, calls: list[str] = calls) -> None:
+            if event == "c_call" and called.__name__ == "compare_digest":
+                calls.append(event)
+
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        sys.setprofile(count)
+        try:
+            answers.append(rig.post(rig.endpoint.handle, **form))
+        finally:
+            sys.setprofile(None)
+        compared.append(len(calls))
+    assert compared == [1, 1, 1, 1]
+    assert [status for status, _ in answers][1:] == [401, 401, 401]
+    assert answers[1] == answers[2] == answers[3]
