@@ -52,5 +52,6 @@ class Ours:
         ]
 
     def version(self) -> str:
-        """With the interpreter's."""
-        return f"{programs.version(str(self._program), '--version')}, Python {sys.version.split()[0]}"
+        """With the interpreter's, where it is this one."""
+        own = f", Python {sys.version.split()[0]}" if self._program.parent == BIN else ""
+        return programs.version(str(self._program), "--version") + own

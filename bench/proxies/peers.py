@@ -46,8 +46,8 @@ class Peer:
         return [self._path(), *(filled(one, {"CONFIG": config, **values}) for one in self.arguments)]
 
     def version(self) -> str:
-        """Its own first line."""
-        return programs.version(self._path(), self.asks_version)
+        """Its own first line, without where it is."""
+        return programs.version(self._path(), self.asks_version).replace(self._path(), "").strip()
 
     def _path(self) -> str:
         return programs.find(self.program) or self.program
