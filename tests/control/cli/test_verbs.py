@@ -74,14 +74,15 @@ def test_a_slip_in_a_name_is_pointed_out(control: Run, policy: Path) -> None:
 
 
 def test_a_revocation_names_an_application_that_there_is_or_was(control: Run, policy: Path) -> None:
-    """A misspelt name gets no receipt, and removing an application first does not save its tokens."""
+    """A misspelt name gets no receipt, an application that is removed takes its tokens along and may still be named."""
     control("push", str(policy))
     control("app", "add", "clerk", "--scope", "orders:read")
     token = control("token", "issue", "--app", "clerk").out.strip()
     said = control("revoke", "--app", "clrek", "--wait")
     assert (said.code, said.out, "no application 'clrek'" in said.err) == (1, "", True)
-    control("app", "remove", "clerk")
     assert "\nallowed" in control("explain", "orders", "GET", "/orders/7", "--token", token).out
+    control("app", "remove", "clerk")
+    assert "token_revoked" in control("explain", "orders", "GET", "/orders/7", "--token", token).out
     assert control("revoke", "--app", "clerk", "--wait").code == 0
     assert "token_revoked" in control("explain", "orders", "GET", "/orders/7", "--token", token).out
 
