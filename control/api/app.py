@@ -43,6 +43,7 @@ from .gate import GUARDED, Gate
 from .rate import Attempts
 
 ROOMS = (
+    issuer,
     policy,
     versions,
     canary,
@@ -58,10 +59,9 @@ ROOMS = (
     issuers,
     operators,
     audit,
-    issuer,
     oauth,
 )
-"""Where the endpoints are. What is not listed is not served."""
+"""Where the endpoints are. What is not listed is not served; tokens are asked for most often, and looked for first."""
 
 
 def application(

@@ -20,22 +20,23 @@ from .access import operator_of
 MAX_NUMBER = 2**53 - 1
 
 
-def _mesh(request: Request) -> Mesh:
+# Coroutines, none of which waits: FastAPI calls a plain function in a thread, for which each request would wait.
+async def _mesh(request: Request) -> Mesh:
     mesh: Mesh = request.app.state.mesh
     return mesh
 
 
-def _fleet(request: Request) -> PushServer:
+async def _fleet(request: Request) -> PushServer:
     fleet: PushServer = request.app.state.fleet
     return fleet
 
 
-def _refresher(request: Request) -> Refresher:
+async def _refresher(request: Request) -> Refresher:
     refresher: Refresher = request.app.state.refresher
     return refresher
 
 
-def _actor(request: Request) -> str:
+async def _actor(request: Request) -> str:
     return operator_of(request).name
 
 

@@ -22,6 +22,7 @@ from .lifecycle import KeyTimes, State
 from .signing_keys import Algorithm, PrivateKey
 from .vault import Vault
 
+_ACTIVE = select(SigningKeyRow.kid).where(SigningKeyRow.state == "active")
 _PUBLISHED = ("prepared", "active", "retiring")
 
 
@@ -142,9 +143,10 @@ class Signer:
 
     def sign(self, claims: Mapping[str, Any], typ: str = "at+jwt") -> str:
         """A JWT of these claims: an access token, unless ``typ`` says otherwise."""
-        with self._lock, self._database.read() as session:
-            active = session.scalar(select(SigningKeyRow.kid).where(SigningKeyRow.state == "active"))
-            if self._opened is None or self._opened[0] != active:
-                self._opened = active_key(session, self._vault)
+        active = {row.kid for row in self._database.rows(_ACTIVE)}
+        with self._lock:
+            if self._opened is None or self._opened[0] not in active:
+                with self._database.read() as session:
+                    self._opened = active_key(session, self._vault)
             kid, algorithm, key = self._opened
         return signing_keys.sign(key, algorithm, kid, claims, typ)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from control.errors import Conflict, Invalid, NotFound
@@ -165,16 +165,16 @@ def fits(secret: str, kept: Iterable[bytes]) -> bool:
     return True in [matches(secret, one) for one in tuple(kept) or (_NOBODY,)]  # all of them, however early one fits
 
 
-def counting(now: float) -> ColumnElement[bool]:
+def counting(now: int | BindParameter[int]) -> ColumnElement[bool]:
     """Those that count at ``now``."""
-    lasts = or_(ApplicationSecretRow.expires_at.is_(None), ApplicationSecretRow.expires_at > int(now))
+    lasts = or_(ApplicationSecretRow.expires_at.is_(None), ApplicationSecretRow.expires_at > now)
     return ApplicationSecretRow.active.is_(True) & lasts
 
 
 def _end(ending: Ending, client_id: str, why: str) -> None:
     ending.session.flush()
     mine = ApplicationSecretRow.client_id == client_id
-    others = select(ApplicationSecretRow.id).where(mine, counting(ending.now)).limit(1)
+    others = select(ApplicationSecretRow.id).where(mine, counting(int(ending.now))).limit(1)
     ending.of_client(client_id, why, goes_on=ending.session.scalar(others) is not None)
 
 

@@ -9,9 +9,9 @@ import secrets
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from control.errors import Conflict, Invalid, NotFound
@@ -27,6 +27,11 @@ MAX_NAME = 100
 MAX_LIST = 200
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
 """scope-token, RFC 6749 section 3.3."""
+_OF_CLIENT = select(*ApplicationRow.__table__.c).where(ApplicationRow.client_id == bindparam("client_id"))
+_WITH_SECRETS = _OF_CLIENT.add_columns(ApplicationSecretRow.secret_hash).outerjoin(
+    ApplicationSecretRow,
+    (ApplicationSecretRow.client_id == ApplicationRow.client_id) & application_secrets.counting(bindparam("now")),
+)
 _SERVICE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 
 
@@ -176,24 +181,16 @@ class Applications:
         """The one with that id, if it is active. Proves nothing."""
         if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():
             return None
-        with self._database.read() as session:
-            row = session.scalar(select(ApplicationRow).where(ApplicationRow.client_id == client_id))
-            return _value(row) if row and row.active else None
+        found = self._database.rows(_OF_CLIENT, client_id=client_id)
+        return _value(found[0]) if found and found[0].active else None
 
     def authenticate(self, client_id: str, secret: str) -> Application | None:
         """The active application whose id and secret these are. An unknown id takes as long as a wrong secret."""
         if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():
             return None
-        with self._database.read() as session:
-            theirs = ApplicationSecretRow.client_id == ApplicationRow.client_id
-            query = select(ApplicationRow, ApplicationSecretRow.secret_hash).where(
-                ApplicationRow.client_id == client_id
-            )
-            counting = theirs & application_secrets.counting(self._clock())
-            found = session.execute(query.outerjoin(ApplicationSecretRow, counting)).all()
-            proven = application_secrets.fits(secret, [kept for _, kept in found if kept is not None])
-            row = found[0][0] if found else None
-            return _value(row) if row and proven and row.active else None
+        found = self._database.rows(_WITH_SECRETS, client_id=client_id, now=int(self._clock()))
+        proven = application_secrets.fits(secret, [row.secret_hash for row in found if row.secret_hash is not None])
+        return _value(found[0]) if found and proven and found[0].active else None
 
 
 def _find(session: Session, key: str) -> ApplicationRow:
@@ -247,6 +244,6 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def _value(row: ApplicationRow) -> Application:
+def _value(row: ApplicationRow | Row[Any]) -> Application:
     r = row
     return Application(r.id, r.client_id, r.name, r.scopes, r.services, r.active, r.created_at, r.revision)

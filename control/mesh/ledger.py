@@ -110,6 +110,10 @@ class Ledger:
 
     def policy_in_force(self) -> Policy | None:
         """The policy of the version in force."""
+        found = self.database.rows(versions.POLICY_IN_FORCE)
+        parsed = self._parsed.get(found[0].policy_id) if found else None
+        if parsed is not None or not found:
+            return parsed
         with self.database.read() as session:
             version = versions.newest(session)
             return None if version is None else self.policy_of(session, version)

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from control.errors import NotFound, Stale
 from control.store.tables import PolicyRow, VersionRow
 
+POLICY_IN_FORCE = select(VersionRow.policy_id).order_by(VersionRow.version.desc()).limit(1)
+"""One row, once there is a version."""
 Kind = Literal["push", "rollback", "keys", "revocation", "inputs", "restore", "canary", "promote", "abort"]
 
 

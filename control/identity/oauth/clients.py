@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from control.errors import Conflict, Invalid, NotFound
@@ -27,6 +27,8 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_TYPES = (CODE, DEVICE, EXCHANGE)
 """Those that are a matter of registration. Refresh tokens come with the first two."""
+
+_OF_CLIENT = select(*OAuthClientRow.__table__.c).where(OAuthClientRow.client_id == bindparam("client_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,8 @@ class Clients:
         """Of that application, if it is registered."""
         if len(client_id) > 64 or not client_id.isascii() or not client_id.isprintable():
             return None
-        with self._database.read() as session:
-            row = session.get(OAuthClientRow, client_id)
-            return None if row is None else _value(row)
+        found = self._database.rows(_OF_CLIENT, client_id=client_id)
+        return _value(found[0]) if found else None
 
     def find(self, client_id: str) -> Registration:
         """The same; NotFound."""
@@ -169,7 +170,7 @@ def _write(row: OAuthClientRow, r: Registration) -> None:
     row.jwks = None if r.jwks is None else dict(r.jwks)
 
 
-def _value(row: OAuthClientRow) -> Registration:
+def _value(row: OAuthClientRow | Row[Any]) -> Registration:
     return Registration(row.client_id, tuple(row.redirect_uris), row.public, tuple(row.grant_types), row.jwks)
 
 

@@ -1,5 +1,6 @@
 """The admin API in HTTP's own words: tags, preconditions, media types, methods, and refusals (RFC 9110, RFC 9457)."""
 
+import inspect
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from control.api import issuer
 from control.api.described import _accepts
 from control.mesh import Mesh
 from control.store.sqlite import FILE_NAME
@@ -206,3 +209,10 @@ async def test_a_rollback_is_made_against_a_version(http: httpx.AsyncClient, sho
     assert made.status_code == 201
     assert (await http.get(made.headers["location"])).json() == made.json()
     assert (await http.post("/v1/versions/1/rollback", headers={"If-Match": seen})).status_code == 412
+
+
+def test_a_token_takes_one_thread() -> None:
+    """What the route is handed is looked up on the event loop: FastAPI would take a thread for a plain function."""
+    (route,) = [one for one in issuer.router.routes if isinstance(one, APIRoute) and one.path == "/oauth2/token"]
+    assert route.dependant.dependencies
+    assert all(inspect.iscoroutinefunction(one.call) for one in route.dependant.dependencies)

@@ -7,6 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
+from sqlalchemy import Engine, event
 
 from control.authority.lifecycle import ACTIVATE_AFTER_S, RETIRE_AFTER_S
 from control.errors import Conflict, Invalid, NotFound
@@ -403,6 +404,26 @@ def test_tokens_by_request_and_by_operator(rig: Rig) -> None:
     assert rig.mesh.issue("web", "ann", services=["stock"]).audience == ["https://stock.shop.test"]
     with pytest.raises(Invalid):
         rig.mesh.issue("web", "ann", services=["elsewhere"])
+
+
+def test_a_token_takes_four_queries(rig: Rig) -> None:
+    """The registration, the application with its secrets, the policy in force and the key in use: each asked anew."""
+    rig.push()
+    app, secret = rig.mesh.applications.create("web", "ann", scopes=["orders:read"])
+    body = f"grant_type=client_credentials&client_id={app.client_id}&client_secret={secret}".encode()
+    rig.mesh.issuer.token("POST", {"content-type": "application/x-www-form-urlencoded"}, body)
+    asked, thread = list[str](), threading.get_ident()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.get_ident() == thread and "SELECT" in statement:
+            asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        status, _, _ = rig.mesh.issuer.token("POST", {"content-type": "application/x-www-form-urlencoded"}, body)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert (status, len(asked)) == (200, 4)
 
 
 def test_metadata_points_at_control(rig: Rig) -> None:
