@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from control.identity.endings import Endings
 from control.store import Database
 
-from .hashing import Hasher
+from .hashing import AT_ONCE, Hasher
 from .passwords import RESET_PATH, Passwords
 from .person import Person, may
 from .scopes import Scopes
@@ -19,9 +19,6 @@ from .sessions import Sessions
 from .sign_in import SignIn
 from .throttle import Throttle
 from .users import People
-
-HASHES_AT_ONCE = 2
-"""Each takes a processor for tens of milliseconds, and 19 MiB."""
 
 
 class Room:
@@ -38,7 +35,7 @@ class Room:
         hasher: Hasher | None = None,
     ) -> None:
         self._clock, self._url = clock, url
-        self.hashing = trio.CapacityLimiter(HASHES_AT_ONCE)
+        self.hashing = trio.CapacityLimiter(AT_ONCE)
         self.hasher, throttle = hasher or Hasher(), Throttle(clock)
         place = urlsplit(url).hostname or "sidegate"
         self.users = People(database, clock, endings)
