@@ -21,6 +21,7 @@ from sidecar.contract.snapshot import (
     Snapshot,
     Source,
 )
+from sidecar.http1.express import SWITCH
 from sidecar.proxy.express.rulings import Ruling
 
 from ..authn.minting import NOW, claims, mint, needs
@@ -28,6 +29,8 @@ from ..proxy.stage import OK, Head, Peer, Service, Stage, express_stage
 from .attack import PASSED
 from .test_token_cache import GOOD, STORIES, malleated
 from .token_attack import ES, EXPIRED, INVALID, asking, status_and_word, with_token, world
+
+pytestmark = pytest.mark.skipif(not SWITCH.open, reason="the lane is shut, and nothing is ruled")
 
 WARM = 3
 TENANT = Forward(claims=(("X-Tenant", ("tenant",)),))
