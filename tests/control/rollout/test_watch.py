@@ -1,7 +1,7 @@
 """A canary from its begin to its verdict, over a real store and a real push server, on a clock that jumps."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,14 +119,15 @@ def _in_trio() -> bool:
 @asynccontextmanager
 async def scene(data: Path, sidecars: int = 4) -> AsyncIterator[Scene]:
     """A policy is in force on so many."""
-    async with trio.open_nursery() as nursery:
-        made = Scene(data, nursery)
-        made.mesh.push(POLICY, {}, {}, "ann")
-        await made.start()
-        await made.join(sidecars)
-        yield made
-        nursery.cancel_scope.cancel()
-    made.mesh.close()
+    with ExitStack() as ends:
+        async with trio.open_nursery() as nursery:
+            made = Scene(data, nursery)
+            ends.callback(made.mesh.close)  # after its tasks, whatever ended them
+            made.mesh.push(POLICY, {}, {}, "ann")
+            await made.start()
+            await made.join(sidecars)
+            yield made
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_good_one_is_promoted(tmp_path: Path, autojump_clock: MockClock) -> None:
