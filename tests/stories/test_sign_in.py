@@ -104,7 +104,7 @@ def page() -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         page = browser.new_context(viewport=SHAPES["wide"]).new_page()  # type: ignore[arg-type]  # a dict of its options
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.refused = []
         page.on(
             "console", lambda said: page.refused.append(said.text) if "Content Security Policy" in said.text else None
@@ -135,8 +135,14 @@ def set_password(page: Any, stack: Stack, username: str) -> None:
     page.get_by_role("heading", name="Password set").wait_for()
 
 
+def focused(page: Any, field: str) -> None:
+    """A page gives its first field the focus when it is first drawn, which may be after it has loaded."""
+    page.locator(f"{field}:focus").wait_for()
+
+
 def sign_in(page: Any, username: str) -> None:
     """By keyboard alone: the first field has the focus."""
+    focused(page, "#username")
     page.keyboard.type(username)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -214,6 +220,7 @@ def test_a_second_factor_and_a_device(mesh_stack: Stack, client: Client, page: A
     sign_in(page, "ann")
     page.get_by_role("heading", name="Enter your code").wait_for()
     looks(page, "second-factor")
+    focused(page, "#code")
     page.keyboard.type(totp(secret, time.time() + 30))  # one that was used counts no more
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Connect a device").wait_for()
