@@ -26,10 +26,10 @@ run: $(STAMP)  ## the same, left running until Ctrl-C
 	@$(BIN)/python examples/demo.py --stay $(ARGS)
 
 test: $(STAMP)  ## the whole test suite, but for what needs a Docker engine or many minutes
-	$(BIN)/python -m pytest -m "not compose and not slow and not peers and not browser" $(ARGS)
+	.ci/in-memory $(BIN)/python -m pytest -m "not compose and not slow and not peers and not browser" $(ARGS)
 
 test-slow: $(STAMP)  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	.ci/in-memory $(BIN)/python -m pytest -m slow $(ARGS)
 
 compose-test: $(STAMP)  ## compose.yml under a real Docker engine; skipped loudly without one
 	$(BIN)/python -m pytest tests/compose $(ARGS)
