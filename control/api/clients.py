@@ -130,7 +130,7 @@ def update_client(
 @router.delete("/clients/{key}", status_code=HTTP_204_NO_CONTENT, dependencies=[needs(Role.EDITOR, "identity:write")])
 def remove_client(key: Key, mesh: TheMesh, actor: Actor, if_match: IfMatch) -> None:
     """It is an application like any other again. What people let it do is over, in the sidecars too."""
-    mesh.issuer.remove_client(mesh.applications.get(key).client_id, actor, holds=if_match.holds)
+    mesh.clients.remove(mesh.applications.get(key).client_id, actor, mesh.now(), holds=if_match.holds)
 
 
 def _client(app: Application, registered: Registration) -> Client:

@@ -7,7 +7,7 @@ in it here; the access tokens are for whoever knows the sidecars to tell (``cont
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.orm import Session
 
 from control.store import Database
@@ -33,10 +33,15 @@ class Ending:
         self._end_grants(OAuthGrantRow.subject == subject, why)
         self.session.execute(delete(DeviceCodeRow).where(DeviceCodeRow.subject == subject))
 
-    def of_grants(self, subject: str, why: str) -> None:
-        """What that person let clients do, and no token that they get from now on."""
-        self.token_ids |= self._end_grants(OAuthGrantRow.subject == subject, why, also_own=True)
-        self.session.execute(delete(DeviceCodeRow).where(DeviceCodeRow.subject == subject))
+    def of_grants(self, why: str, *, subject: str | None = None, client_id: str | None = None) -> None:
+        """What that person let clients do, what people let that client do, or what the one let the other; and no token
+        that they get from now on."""
+        if subject is None and client_id is None:
+            raise ValueError("of whom?")
+        whose = [(OAuthGrantRow.subject, DeviceCodeRow.subject, subject)] if subject is not None else []
+        whose += [(OAuthGrantRow.client_id, DeviceCodeRow.client_id, client_id)] if client_id is not None else []
+        self.token_ids |= self._end_grants(and_(*(grant == one for grant, _, one in whose)), why, also_own=True)
+        self.session.execute(delete(DeviceCodeRow).where(*(code == one for _, code, one in whose)))
 
     def of_client(self, client_id: str, why: str, *, goes_on: bool = False) -> None:
         """Everything of that client. ``goes_on``: it may ask for tokens again at once."""

@@ -7,9 +7,10 @@ from control.store import Database
 
 from .access_tokens import AccessTokens
 from .applications import Applications
+from .endings import Endings
 from .metadata import TOKEN_PATH
 from .oauth.assertions import Assertions
-from .oauth.clients import Clients, Holds
+from .oauth.clients import Clients
 from .oauth.devices import Devices
 from .oauth.grants import Grants, May, anyone
 from .oauth.id_tokens import IdTokens
@@ -23,8 +24,9 @@ from .token_endpoint import Handle, Read, TokenEndpoint
 
 class BuiltinIssuer:
     """Thread-safe. ``read``: what an access token of ours says, if it counts; ``withdraw``: tells the sidecars of those
-    that no longer do; ``sign``: a JWT that is no access token; ``describe``: what is known of a person;
-    ``read_id``: what an ID token of ours says, also when it is over; ``may``: whether somebody may have tokens."""
+    that no longer do; ``sign``: a JWT that is no access token; ``endings``: begins to end several at once;
+    ``describe``: what is known of a person; ``read_id``: what an ID token of ours says, also when it is over; ``may``:
+    whether somebody may have tokens."""
 
     def __init__(
         self,
@@ -36,13 +38,14 @@ class BuiltinIssuer:
         read: Read,
         withdraw: Callable[[Collection[str]], None],
         sign: Callable[[Mapping[str, Any]], str],
+        endings: Endings,
         describe: Describe = lambda _subject: {},
         read_id: Callable[[str], IdToken | None] = lambda _token: None,
         may: May = anyone,
     ) -> None:
         self._applications, self._clock, self.url = applications, clock, url
         self.registration: Handle | None = None
-        self.clients, self.grants = Clients(database), Grants(database, clock, withdraw, may)
+        self.clients, self.grants = Clients(database, endings), Grants(database, clock, withdraw, endings, may)
         self.endpoint = endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
         endpoint.take_assertions(Assertions(database, (url, url + TOKEN_PATH), clock))
         self.authorization = endpoint.authorization(url)
@@ -62,9 +65,3 @@ class BuiltinIssuer:
         """Let clients register themselves, with the credential of an operator whom ``admit`` knows."""
         endpoint = RegistrationEndpoint(self._applications, self.clients, admit, self._clock)
         self.registration = self.endpoint.registration(endpoint)
-
-    def remove_client(self, client_id: str, actor: str, *, holds: Holds) -> None:
-        """It is an application like any other again, and what people let it do is over in the sidecars too."""
-        holds(self.clients.find(client_id))
-        self.grants.revoke_all("the client was removed", client_id=client_id)
-        self.clients.remove(client_id, actor, self._clock(), holds=holds)

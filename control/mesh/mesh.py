@@ -97,6 +97,7 @@ class Mesh:
             self._own_token,
             withdraw,
             identify,
+            endings,
             self.people.describe,
             read_id=self._own_id_token,
             may=self.people.may,

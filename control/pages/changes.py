@@ -97,7 +97,7 @@ def _sessions_end(site: Site, _visit: Visit, session: Session) -> Response:
 
 
 def _client_remove(site: Site, visit: Visit, session: Session) -> Response:
-    site.mesh.grants.revoke_all("they took it back", subject=session.person.id, client_id=_id(visit, "client"))
+    site.mesh.grants.take_back(session.person.id, _id(visit, "client"))
     return _done(site, "client")
 
 

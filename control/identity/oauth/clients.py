@@ -14,6 +14,7 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from control.errors import Conflict, Invalid, NotFound
+from control.identity.endings import Endings
 from control.store import Database
 from control.store.audit import record
 from control.store.tables import ApplicationRow, OAuthClientRow
@@ -71,8 +72,8 @@ Holds = Callable[[Registration], None]
 class Clients:
     """The registrations in the store. Thread-safe."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, endings: Endings) -> None:
+        self._database, self._endings = database, endings
 
     def register(
         self,
@@ -128,11 +129,12 @@ class Clients:
         return after
 
     def remove(self, client_id: str, actor: str, now: float, *, holds: Holds | None = None) -> None:
-        """It is an application like any other again; what people let it do is gone with it. NotFound."""
-        with self._database.write() as session:
-            row, name = _found(session, client_id, holds)
-            session.delete(row)
-            record(session, now, actor, "client.remove", name)
+        """It is an application like any other again; what people let it do is over, in the sidecars too. NotFound."""
+        with self._endings(actor) as ending:
+            row, name = _found(ending.session, client_id, holds)
+            ending.of_grants("the client was removed", client_id=client_id)
+            ending.session.delete(row)
+            record(ending.session, now, actor, "client.remove", name)
 
 
 def checked(asked: Registration) -> Registration:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from control.errors import Denied
 from control.identity.credentials import hash_of, new_secret
+from control.identity.endings import Endings
 from control.store import Database
 from control.store.audit import record
 from control.store.tables import GrantedTokenRow, OAuthGrantRow, RefreshTokenRow
@@ -76,8 +77,11 @@ class LiveRefreshToken:
 class Grants:
     """Those in the store. Thread-safe."""
 
-    def __init__(self, database: Database, clock: Callable[[], float], withdraw: Withdraw, may: May = anyone) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], withdraw: Withdraw, endings: Endings, may: May = anyone
+    ) -> None:
         self._database, self._clock, self._withdraw, self._may = database, clock, withdraw, may
+        self._endings = endings
 
     def begin(
         self,
@@ -184,19 +188,10 @@ class Grants:
             for one in self.let_in(subject)
         )
 
-    def revoke_all(self, why: str, *, subject: str | None = None, client_id: str | None = None) -> None:
-        """End every grant of that person, of that client, or of both together."""
-        query = select(OAuthGrantRow.id)
-        if subject is not None:
-            query = query.where(OAuthGrantRow.subject == subject)
-        if client_id is not None:
-            query = query.where(OAuthGrantRow.client_id == client_id)
-        if subject is None and client_id is None:
-            raise ValueError("of whom?")
-        with self._database.read() as session:
-            ids = list(session.scalars(query))
-        for grant_id in ids:
-            self.revoke(grant_id, why)
+    def take_back(self, subject: str, client_id: str) -> None:
+        """That person lets that client do nothing any more: every grant, in one transaction."""
+        with self._endings(subject) as ending:
+            ending.of_grants("they took it back", subject=subject, client_id=client_id)
 
     def revoke(self, grant_id: str, why: str) -> None:
         """End the family. Safe to be called again: what the sidecars were not told is told then."""

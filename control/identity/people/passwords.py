@@ -84,7 +84,7 @@ class Passwords:
                 raise _spent()
             ending.session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.person_id == row.id))
             self._set(ending.session, row, made)
-            ending.of_grants(row.id, "the password was reset")
+            ending.of_grants("the password was reset", subject=row.id)
             record(ending.session, self._clock(), row.id, "password.reset", row.username, id=row.id)
             return person_of(ending.session, row)
 

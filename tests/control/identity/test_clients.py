@@ -84,7 +84,6 @@ def test_what_is_removed_lets_nobody_in(rig: Rig) -> None:
     code = rig.code(client_id=rig.web.client_id)
     proof = {"client_id": rig.web.client_id, "client_secret": rig.secret}
     _, got = rig.redeem(code, **proof)
-    rig.grants.revoke_all("gone", client_id=rig.web.client_id)
     rig.clients.remove(rig.web.client_id, "ann", NOW)
     assert rig.withdrawn == [rig.claims(got["access_token"])["jti"]]
     assert rig.refresh(got["refresh_token"], **proof)[0] == 400
@@ -94,12 +93,12 @@ def test_what_is_removed_lets_nobody_in(rig: Rig) -> None:
             call(rig.web.client_id)
 
 
-def test_of_one_person_all_ends_at_once(rig: Rig) -> None:
-    """Whoever is turned off has let nobody in; others are not touched."""
+def test_what_one_person_takes_back_ends_at_once(rig: Rig) -> None:
+    """Whoever takes back what they let a client do has let it do nothing; others are not touched."""
     _, mine = rig.redeem(rig.code())
     _, hers = rig.redeem(rig.code_of("bea"))
     assert [grant.client_id for grant in rig.grants.let_in("ann")] == [rig.spa.client_id]
-    rig.grants.revoke_all("she left", subject="ann")
+    rig.grants.take_back("ann", rig.spa.client_id)
     assert rig.refresh(mine["refresh_token"])[1]["error"] == "invalid_grant"
     assert rig.refresh(hers["refresh_token"])[0] == 200
     assert rig.grants.let_in("ann") == [] and len(rig.grants.let_in("bea")) == 1

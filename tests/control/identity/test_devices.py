@@ -52,7 +52,7 @@ def test_a_device_gets_what_people_allowed(rig: Rig) -> None:
     assert (claims["sub"], claims["aud"], rig.claims(got["id_token"])["auth_time"]) == ("ann", ORDERS, NOW)
     assert poll(rig, told)[0] == 400
     assert rig.refresh(got["refresh_token"])[0] == 200
-    rig.grants.revoke_all("no more", subject="ann")
+    rig.grants.take_back("ann", rig.spa.client_id)
     assert claims["jti"] in rig.withdrawn
 
 

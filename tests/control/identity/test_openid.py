@@ -143,7 +143,7 @@ def test_a_yes_is_remembered_until_it_is_taken_back(rig: Rig) -> None:
     for prompt in ("login", "consent", "select_account"):
         assert at_once(rig, "ann", prompt=prompt) is None
     assert at_once(rig, "ann", redirect_uri="http://127.0.0.1:9/cb") is None
-    rig.grants.revoke_all("no more", subject="ann")
+    rig.grants.take_back("ann", rig.spa.client_id)
     assert at_once(rig, "ann") is None
 
 

@@ -133,6 +133,27 @@ def test_whoever_is_out_is_out_everywhere(rig: Mesh, end: Callable[[Mesh], None]
     assert len(rig.mesh.history(500)) == before + 1
 
 
+def client_removed(rig: Mesh) -> None:
+    rig.mesh.clients.remove(rig.web.client_id, "op", rig.now)
+
+
+def taken_back(rig: Mesh) -> None:
+    rig.mesh.grants.take_back(rig.ann.id, rig.web.client_id)
+
+
+@pytest.mark.parametrize(("end", "actor"), [(client_removed, "op"), (taken_back, "")])
+def test_what_a_client_was_let_do_ends_with_one_version(rig: Mesh, end: Callable[[Mesh], None], actor: str) -> None:
+    """However often it was let in; what it asks for itself goes on counting."""
+    unused, tokens, own = rig.code(), [rig.redeem(rig.code()) for _ in range(3)], rig.own()
+    before = len(rig.mesh.history(500))
+    end(rig)
+    newest, *_ = history = rig.mesh.history(500)
+    assert (len(history), newest.note, newest.actor) == (before + 1, "3 tokens", actor or rig.ann.id)
+    assert [rig.counts(one) for one in (*tokens, own, rig.own())] == [False, False, False, True, True]
+    assert [rig.refreshed(one) for one in tokens] == [{}, {}, {}] and rig.redeem(unused) == {}
+    assert rig.mesh.grants.let_in(rig.ann.id) == []
+
+
 def test_turning_on_again_revives_nothing(rig: Mesh) -> None:
     """They sign in, and let the client in, anew; what is issued then counts."""
     cookie, tokens = rig.cookie(), rig.redeem(rig.code())
