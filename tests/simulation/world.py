@@ -7,11 +7,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
 
 import trio
 
+from control.store import open_database
 from sidecar.contract.join import JoinToken, parse_join_token
 
 from . import determinism
@@ -126,6 +128,7 @@ class World:
     async def _set_up(self, nursery: trio.Nursery) -> None:
         addresses = ("c1:7001",) if self._seed % 2 else ("c1:7001", "c2:7001", "c3:7001")
         store = self._directory / "store"
+        shutil.copytree(_new_store().name, store)
         for address in addresses:
             rng = Random(f"{self._seed} {address}")
             self.replicas.append(
@@ -221,6 +224,14 @@ def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
             yield from _leaves(one)
         else:
             yield one
+
+
+@cache
+def _new_store() -> tempfile.TemporaryDirectory[str]:
+    """A database that nothing has happened to yet, made once: bringing one up to its tables takes as long as a run."""
+    made = tempfile.TemporaryDirectory(prefix="sidegate-")
+    open_database(Path(made.name)).close()
+    return made
 
 
 @contextmanager
