@@ -43,13 +43,14 @@ class InPlace(Threads):
 
 
 class Replica:
-    """One control at ``address``. ``newest``: the version that the store has, without asking it."""
+    """One control at ``address``. ``newest``: what ``control.mesh.news`` looks for, without asking the store: the
+    version, and how many sidecars were taken out."""
 
     def __init__(
         self,
         address: str,
         store: Path,
-        newest: Callable[[], int],
+        newest: Callable[[], tuple[int, int]],
         network: Network,
         trace: Trace,
         rng: Random,
@@ -63,7 +64,7 @@ class Replica:
         self.mesh: Mesh | None = None
         self.server: PushServer | None = None
         self._inside: trio.Nursery | None = None
-        self._seen = 0
+        self._seen = 0, 0
 
     def now(self) -> float:
         """By its own clock."""
@@ -139,8 +140,8 @@ class Replica:
 
     def _announce(self, mesh: Mesh) -> None:
         current = mesh.current()
-        self._seen = 0 if current is None else current.version
-        mesh._ledger.announce(self._seen)
+        self._seen = self._newest()
+        mesh._ledger.announce(0 if current is None else current.version)
 
     async def _poll(self, mesh: Mesh) -> None:
         while True:

@@ -131,9 +131,7 @@ class World:
         shutil.copytree(_new_store().name, store)
         for address in addresses:
             rng = Random(f"{self._seed} {address}")
-            self.replicas.append(
-                Replica(address, store, lambda: self.truth.newest, self.network, self.trace, rng, nursery)
-            )
+            self.replicas.append(Replica(address, store, self._stored, self.network, self.trace, rng, nursery))
         for replica in self.replicas:
             replica.others = [one for one in self.replicas if one is not replica]
             await replica.start()
@@ -154,6 +152,9 @@ class World:
         for number in range(self._size.liars):
             rng = Random(f"{self._seed} liar {number}")
             self._liars.append(Liar(f"l{number}", rng.choice(SERVICES), *facts, self.trace, rng))
+
+    def _stored(self) -> tuple[int, int]:
+        return self.truth.newest, len(self.taken_out)
 
     async def _calm(self) -> None:
         self.trace.tell("world", "calm")
