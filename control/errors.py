@@ -39,3 +39,9 @@ class Denied(ControlError):  # noqa: N818 - reads as the sentence it is
     """A sidecar that may not come in; ``code`` is what the push server's Refuse carries."""
 
     code = "denied"
+
+
+class Corrupt(ControlError):  # noqa: N818 - what the database is
+    """The database holds what control cannot have written."""
+
+    code = "corrupt"

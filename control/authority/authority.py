@@ -6,11 +6,12 @@ What leaves here is public or signed.
 import datetime as dt
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from sqlalchemy.orm import Session
 
+from control.errors import Corrupt
 from control.store.tables import SecretRow
 from sidecar.contract.envelope import SNAPSHOT, Sealed, public_bytes, seal
 
@@ -63,7 +64,8 @@ class Authority:
 
 
 def open_authority(session: Session, now: float, vault: Vault) -> Authority:
-    """The authority kept in the store, made now if there is none. Needs a writing transaction; WrongMasterKey."""
+    """The authority kept in the store, made now if there is none. Needs a writing transaction. WrongMasterKey,
+    Corrupt."""
     if session.get(SecretRow, _CA_KEY) is None:
         ca_key = ec.generate_private_key(ec.SECP256R1())
         ca = certificates.create_ca(ca_key, now)
@@ -79,13 +81,19 @@ def open_authority(session: Session, now: float, vault: Vault) -> Authority:
         session.flush()
         return Authority(ca, ca_key, snapshot_key)
     ca_pem, snapshot_pem = (vault.open(SECRET, name, _blob(session, name)) for name in (_CA_KEY, _SNAPSHOT_KEY))
-    opened_ca = load_pem_private_key(ca_pem, password=None)
-    opened_snapshot = load_pem_private_key(snapshot_pem, password=None)
-    if not isinstance(opened_ca, ec.EllipticCurvePrivateKey) or not isinstance(
-        opened_snapshot, ed25519.Ed25519PrivateKey
+    try:
+        opened_ca, opened_snapshot = (load_pem_private_key(pem, password=None) for pem in (ca_pem, snapshot_pem))
+        ca = x509.load_der_x509_certificate(_blob(session, _CA_CERTIFICATE))
+        belong_together = ca.public_key() == opened_ca.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        raise Corrupt("the mesh's CA and snapshot signing key cannot be read") from None
+    if (
+        not belong_together
+        or not isinstance(opened_ca, ec.EllipticCurvePrivateKey)
+        or not isinstance(opened_snapshot, ed25519.Ed25519PrivateKey)
     ):
-        raise AssertionError("the store holds keys that we did not make")
-    return Authority(x509.load_der_x509_certificate(_blob(session, _CA_CERTIFICATE)), opened_ca, opened_snapshot)
+        raise Corrupt("the mesh's CA and snapshot signing key are not as control makes them")
+    return Authority(ca, opened_ca, opened_snapshot)
 
 
 def expires_at(certificate: x509.Certificate) -> int:
@@ -100,5 +108,5 @@ def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
 def _blob(session: Session, name: str) -> bytes:
     row = session.get(SecretRow, name)
     if row is None:
-        raise AssertionError(f"the store has lost {name}")
+        raise Corrupt(f"the database has no {name}")
     return row.blob

@@ -6,12 +6,12 @@ sign, and no longer.
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from control.errors import Conflict, NotFound
+from control.errors import Conflict, Corrupt, NotFound
 from control.store import Database
 from control.store.erasure import erase
 from control.store.tables import SigningKeyRow
@@ -48,6 +48,19 @@ class KeyInfo:
 def all_keys(session: Session) -> list[KeyInfo]:
     """Every key, oldest first."""
     return [_info(row) for row in _rows(session)]
+
+
+def check(session: Session) -> None:
+    """Corrupt, if control cannot have written the keys so: for a database that came from elsewhere."""
+    rows = _rows(session)
+    for row in rows:
+        has_private = row.private_pem is not None
+        if row.state not in get_args(State) or has_private != (row.state in ("prepared", "active")):
+            raise Corrupt("a signing key is in no state that there is, or without its private half")
+        if not signing_keys.is_jwk(row.public_jwk, row.kid, row.algorithm):
+            raise Corrupt("a signing key's public half is not that of its name")
+    if rows and [row.state for row in rows].count("active") != 1:
+        raise Corrupt("not one signing key is active")
 
 
 def published(session: Session) -> tuple[dict[str, str], ...]:

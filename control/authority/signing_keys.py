@@ -61,6 +61,14 @@ def public_jwk(key: PrivateKey, algorithm: Algorithm) -> dict[str, str]:
     return {**needed, "kid": _thumbprint(needed), "alg": algorithm, "use": "sig"}
 
 
+def is_jwk(jwk: Mapping[str, str], kid: str, algorithm: str) -> bool:
+    """Is it what ``public_jwk`` made of the key of that name?"""
+    names = _THUMBPRINT_MEMBERS.get(jwk.get("kty", ""), ())
+    needed = {name: jwk.get(name, "") for name in names}
+    named = bool(names) and all(needed.values()) and _thumbprint(needed) == kid
+    return named and algorithm in get_args(Algorithm) and (jwk.get("kid"), jwk.get("alg")) == (kid, algorithm)
+
+
 def to_pem(key: PrivateKey) -> bytes:
     """PKCS #8, unencrypted: only for the store."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

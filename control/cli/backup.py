@@ -79,7 +79,7 @@ def restore(
         except StartError as error:
             raise Failure(str(error), error.exit_code) from None
         except ControlError as error:
-            raise Failure(f"Nothing was restored: {error}.") from None
+            raise Failure(f"Nothing was restored from {file}: {error}.") from None
     _tell(header, now_is, output)
 
 

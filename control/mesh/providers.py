@@ -7,7 +7,6 @@ obtained has none, and its tokens alone are 503.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from control.issuers.refresher import Wanted
 from control.policy import PolicyErrors
 from control.policy.model import PolicyIssuer
 from control.store.audit import record
-from control.store.tables import ProviderRow
+from control.store.tables import KeptKey, ProviderRow
 from sidecar.contract.snapshot import Jwk
 
 from .inputs import provider_of, providers_of
@@ -230,8 +229,8 @@ def row_of(session: Session, source: str) -> ProviderRow:
     return row
 
 
-def _plain(held: Sequence[HeldKey]) -> list[dict[str, object]]:
-    return [asdict(key) for key in held]
+def _plain(held: Sequence[HeldKey]) -> list[KeptKey]:
+    return [KeptKey(jwk=dict(key.jwk), gone_at=key.gone_at) for key in held]
 
 
 def _jwks(held: Sequence[HeldKey]) -> tuple[Jwk, ...]:

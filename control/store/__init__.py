@@ -5,6 +5,7 @@
 ``tables``      the tables, typed
 ``migrate``     bringing a database up to these tables; ``migrations/`` holds the steps
 ``backup``      the whole of it to a file and back; ``backup_file`` is the form, ``direct`` opens it as it is
+``shapes``      what the JSON of a column looks like
 ``erasure``     what was overwritten is gone from the file
 ``audit``       who did what, written in the transaction that did it
 """

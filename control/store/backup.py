@@ -34,6 +34,7 @@ from control.errors import ControlError
 
 from .backup_file import BadBackup, Header, Row, Table, Writer, read
 from .migrate import bring, knows, revision_of
+from .shapes import misfit
 
 ALEMBIC = "alembic_version"
 MOMENTARY = frozenset({"presence", "replica"})
@@ -150,7 +151,7 @@ def _kind(type_: object) -> str:
 
 def _insert(connection: Connection, parts: Iterable[Header | Table | Row]) -> None:
     tables, into, batch, size = {table.name: table for table in _tables(connection)}, None, list[dict[str, Any]](), 0
-    for part in chain(parts, (None,)):
+    for line, part in enumerate(chain(parts, (None,)), start=1):
         if batch and (not isinstance(part, tuple) or len(batch) >= WRITE_ROWS or size > WRITE_BYTES):
             connection.execute(insert(into), batch)  # type: ignore[arg-type]  # there are rows of a table alone
             batch, size = [], 0
@@ -158,10 +159,18 @@ def _insert(connection: Connection, parts: Iterable[Header | Table | Row]) -> No
             case Table():
                 into, columns = _checked(tables.pop(part.name, None), part), part.columns
             case tuple():
-                batch.append(dict(zip(columns, part, strict=True)))
+                batch.append(_fitting(into, dict(zip(columns, part, strict=True)), line))
                 size += sum(len(value) for value in part if isinstance(value, str | bytes))
     if tables:
         raise BadBackup(f"it lacks the table {min(tables)}")
+
+
+def _fitting(table: Sql | None, row: dict[str, Any], line: int) -> dict[str, Any]:
+    name = "" if table is None else table.name
+    for column, value in row.items():
+        if why := misfit(name, column, value):
+            raise BadBackup(f"line {line}, of the table {name}, holds what control never wrote there: {why}")
+    return row
 
 
 def _checked(table: Sql | None, said: Table) -> Sql:

@@ -4,10 +4,17 @@ A row never leaves this floor: rooms above turn it into a value of their own, so
 transaction that is over.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class KeptKey(TypedDict):
+    """A key of an outside provider; ``gone_at``: when it was first missed."""
+
+    jwk: dict[str, str]
+    gone_at: int | None
 
 
 class Base(DeclarativeBase):
@@ -28,7 +35,7 @@ class Base(DeclarativeBase):
         dict[str, str]: JSON,
         dict[str, Any]: JSON,
         list[str]: JSON,
-        list[dict[str, Any]]: JSON,
+        list[KeptKey]: JSON,
     }
 
 
@@ -193,13 +200,13 @@ class AuditRow(Base):
 
 class ProviderRow(Base):
     """What is known of an outside provider's keys, under its key set's URL or its ``iss``: the last good ones, through
-    outages and restarts. ``keys``: ``{jwk, gone_at}``; ``revoked``: thumbprints of keys that never count again."""
+    outages and restarts. ``revoked``: thumbprints of keys that never count again."""
 
     __tablename__ = "provider"
     source: Mapped[str] = mapped_column(String(2048), primary_key=True)
     jwks_url: Mapped[str]
     etag: Mapped[str]
-    keys: Mapped[list[dict[str, Any]]]
+    keys: Mapped[list[KeptKey]]
     revoked: Mapped[list[str]]
     fetched_at: Mapped[int | None]
     tried_at: Mapped[int]
@@ -302,7 +309,7 @@ class OAuthClientRow(Base):
     redirect_uris: Mapped[list[str]]
     public: Mapped[bool]
     grant_types: Mapped[list[str]]
-    jwks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    jwks: Mapped[dict[str, list[dict[str, str]]] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OAuthGrantRow(Base):

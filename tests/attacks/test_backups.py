@@ -1,7 +1,9 @@
 """Backups that were made to hurt, their hashes right: control tells what it found, not what the file says of itself."""
 
+import base64
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -83,6 +85,56 @@ def test_there_are_numbers_left_after_it(
     honest = forged(lines, tmp_path / "honest", lambda _: None)
     assert main(["restore", str(honest), "--data", str(tmp_path / "data")]) == 0
     assert (tmp_path / "data" / FILE_NAME).exists()
+
+
+def signing_key(**changes: Any) -> Callable[[Lines], None]:
+    """Other values in the first signing key."""
+    return lambda lines: change_row(lines, "signing_key", **changes)
+
+
+def secret(name: str, blob: bytes | None) -> Callable[[Lines], None]:
+    """Another blob under that name."""
+    return lambda lines: change_row(lines, "secret", name, blob=blob and base64.b64encode(blob).decode())
+
+
+def change_row(lines: Lines, table: str, key: str | None = None, **changes: Any) -> None:
+    """Other values in the first row of ``table``, or in that which begins with ``key``."""
+    begins = next(number for number, line in enumerate(lines) if isinstance(line, dict) and line.get("table") == table)
+    columns = list(lines[begins]["columns"])
+    row = next(line for line in lines[begins + 1 :] if key is None or key in line)
+    for column, value in changes.items():
+        row[columns.index(column)] = value
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            signing_key(public_jwk=[]),
+            r"line \d+, of the table signing_key, .*: public_jwk: input should be a valid d",
+        ),
+        (signing_key(public_jwk={"kid": 7}), "public_jwk['kid']: input should be a valid string"),
+        (signing_key(public_jwk={}), "a signing key's public half is not that of its name"),
+        (signing_key(public_jwk={"kty": "EC"}), "a signing key's public half is not that of its name"),
+        (signing_key(algorithm="HS256"), "a signing key's public half is not that of its name"),
+        (signing_key(state="asleep"), "a signing key is in no state that there is"),
+        (signing_key(private_pem=None), "without its private half"),
+        (signing_key(state="retiring", private_pem=None), "not one signing key is active"),
+        (secret("ca.key", b"-----BEGIN X"), "the mesh's CA and snapshot signing key cannot be read"),
+        (secret("ca.certificate", b"x"), "the mesh's CA and snapshot signing key cannot be read"),
+        (secret("snapshot.key", b"x"), "a private key is stored in a form that this version of control does not know"),
+    ],
+)
+def test_what_control_could_not_start_with_is_not_restored(
+    lines: Lines, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Lines], None], said: str
+) -> None:
+    """By its file and what is wrong with it; nothing is left, and the honest one is taken."""
+    file = forged(lines, tmp_path / "file", change)
+    assert main(["restore", str(file), "--data", str(tmp_path / "data")]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"control: Nothing was restored from {file}: ")
+    assert said in told or re.search(said, told)
+    assert "Traceback" not in told
 
 
 def test_what_was_used_or_ended_since_is_not_put_back(tmp_path: Path) -> None:

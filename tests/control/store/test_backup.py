@@ -6,18 +6,19 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
-from sqlalchemy import Engine, MetaData, func, insert, inspect, select, text
+from sqlalchemy import Column, Engine, MetaData, func, insert, inspect, select, text
 from sqlalchemy.orm import Session
 
 from control.store import migrations, open_database
-from control.store.backup import ALEMBIC, NotBackedUp, NotRestored, back_up, restore
+from control.store.backup import ALEMBIC, MOMENTARY, NotBackedUp, NotRestored, back_up, restore
 from control.store.backup_file import BadBackup, Header, Table, Writer, read
 from control.store.direct import engine_of
 from control.store.migrate import bring, revision_of
-from control.store.tables import AuditRow, PolicyRow, SnapshotRow, VersionRow
+from control.store.shapes import json_columns
+from control.store.tables import AuditRow, KeptKey, PolicyRow, SnapshotRow, VersionRow
 
 ODD = 'ü "\\ \u2028 \\ud800 \U0001f600'
 VALUES: dict[str, Any] = {
@@ -27,8 +28,31 @@ VALUES: dict[str, Any] = {
     "INTEGER": 7,
     "BOOLEAN": True,
     "BLOB": bytes(range(256)),
-    "JSON": {"a": [1, None, ODD], "b": {}},
 }
+
+
+def fitting(kind: Any) -> Any:
+    """JSON that a column of that declared type may hold."""
+    if kind is KeptKey:
+        return {"jwk": {ODD: ODD}, "gone_at": None}
+    inner = get_args(kind)
+    if get_origin(kind) is dict:
+        return {ODD: fitting(inner[1])}
+    if get_origin(kind) is list:
+        return [fitting(inner[0])]
+    return fitting(inner[0]) if inner else ODD if kind is str else [1, None, ODD]
+
+
+JSON_COLUMNS = {(table, column): kind for table, column, kind in json_columns()}
+
+
+def one_of_each_kind() -> Iterator[tuple[str, str]]:
+    """Columns of which a backup may hold a row."""
+    seen = list[Any]()
+    for (table, column), kind in JSON_COLUMNS.items():
+        if table not in MOMENTARY and kind not in seen:
+            seen.append(kind)
+            yield table, column
 
 
 SCHEMAS = sorted(file.name[:4] for file in (Path(migrations.__file__).parent / "versions").glob("0*.py"))
@@ -43,9 +67,14 @@ def filled(data: Path) -> Engine:
     with engine.connect().execution_options(sidegate_write=True) as connection, connection.begin():
         for table in metadata.sorted_tables:
             if table.name != ALEMBIC:
-                row = {c.name: VALUES[str(c.type).partition("(")[0]] for c in table.columns}
-                connection.execute(insert(table), row)
+                connection.execute(insert(table), {c.name: odd(table.name, c) for c in table.columns})
     return engine
+
+
+def odd(table: str, column: Column[Any]) -> Any:
+    """What it may hold, and seldom does."""
+    kind = str(column.type).partition("(")[0]
+    return fitting(JSON_COLUMNS[table, column.name]) if kind == "JSON" else VALUES[kind]
 
 
 def nothing(_session: Session, _header: Header) -> None:
@@ -187,6 +216,32 @@ def test_a_backup_of_other_tables_is_refused(tmp_path: Path) -> None:
         with pytest.raises(NotRestored, match=r"it lacks the table|not of its schema"):
             restore(engine, io.BytesIO(out.getvalue()), nothing)
         assert inspect(engine).get_table_names() == []
+
+
+@pytest.mark.parametrize(("table", "column"), list(one_of_each_kind()))
+def test_json_that_control_never_wrote_is_refused(tmp_path: Path, backup: bytes, table: str, column: str) -> None:
+    """By its line, its table and its column, and without a word of it."""
+    out, columns, line = io.BytesIO(), list[str](), 0
+    writer = Writer(out, Header(SCHEMAS[-1], 0))
+    for number, part in enumerate(contents(backup), start=2):
+        if isinstance(part, Table):
+            columns, line = list(part.columns), number + 1 if part.name == table else line
+            writer.table(part)
+        else:
+            wrong = [] if isinstance(fitting(JSON_COLUMNS[table, column]), dict) else {ODD: ODD}
+            writer.row(
+                [
+                    wrong if (number, name) == (line, column) else value
+                    for name, value in zip(columns, part, strict=True)
+                ]
+            )
+    writer.end()
+    with pytest.raises(
+        NotRestored, match=f"line {line}, of the table {table}, .*: {column}: input should be a valid"
+    ) as no:
+        put_back(tmp_path / "b", out.getvalue())
+    assert ODD not in str(no.value)
+    assert inspect(engine_of(tmp_path / "b", None, create=True)).get_table_names() == []
 
 
 def test_rows_that_contradict_each_other_leave_nothing(tmp_path: Path) -> None:
