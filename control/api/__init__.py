@@ -2,6 +2,7 @@
 
 ``app``         the FastAPI application, put together
 ``gate``        before any route: who may come in, how large and how slow a request may be
+``bodies``      JSON that has one reading
 ``rate``        how often secrets may be tried
 ``problems``    every refusal as ``application/problem+json`` (RFC 9457)
 ``given``       what routes are handed: the mesh, the fleet, the operator; and the shapes they share

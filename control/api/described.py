@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .gate import is_guarded
+from . import bodies
+from .gate import is_guarded, replay
 from .problems import Refusal
 
 MAX_QUERY_FIELDS = 50
@@ -63,6 +64,10 @@ class Described:
                 raise Refusal(405, "This path does not offer that method.", headers={"Allow": place.allow})
             if is_guarded(scope["path"]):
                 _check(place.operations[method], scope)
+                if _JSON in place.operations[method].takes:
+                    body = (await receive())["body"]  # all of it: the gate has seen to that
+                    bodies.check(body)
+                    receive = replay(body, receive)
         except Refusal as refusal:
             await refusal.response()(scope, receive, send)
             return

@@ -61,7 +61,7 @@ class Gate:
             return
         if body is not None:
             with scope.get(ANSWERING, nullcontext)():
-                await self._app(scope, _replay(body, receive), send)
+                await self._app(scope, replay(body, receive), send)
 
     async def _operator(self, scope: Scope) -> Any:
         given = Headers(scope=scope).getlist("authorization")
@@ -142,17 +142,18 @@ async def _whole_body(scope: Scope, receive: Receive, limit: int) -> bytes | Non
     return bytes(body)
 
 
-def _replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+def replay(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """``receive`` with all of the body in its first message."""
     handed = False
 
-    async def replay() -> Message:
+    async def replayed() -> Message:
         nonlocal handed
         if handed:
             return await receive()
         handed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return replay
+    return replayed
 
 
 def _with_headers(send: Send, request_id: str) -> Send:

@@ -145,12 +145,16 @@ async def test_refusals_are_problem_documents(http: httpx.AsyncClient, method: s
         (b'{"name": 1}', 422),
         (b'{"name": "x", "scope": []}', 422),
         (b'{"name": "\\ud800"}', 422),
-        (b'{"name": NaN}', 422),
+        (b'{"name": NaN}', 400),
+        (b'{"name": "a", "name": "b"}', 422),
+        (b'{"name": "a", "\\u006eame": "b"}', 422),
+        (b'{"name": "a", "scopes": [{"b": 1, "b": 1}]}', 422),
+        ('{"name": "a"}'.encode("utf-16"), 400),
         (b'{"name": ""}', 422),
     ],
 )
 async def test_bad_bodies_are_refused(http: httpx.AsyncClient, body: bytes, status: int) -> None:
-    """Not JSON is 400, JSON of another shape is 422 and names the place; neither is a fault of ours."""
+    """Not JSON is 400, JSON of another shape, or with a name said twice, is 422; neither is a fault of ours."""
     answer = await http.post("/v1/apps", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
     assert answer.headers["content-type"] == PROBLEM
