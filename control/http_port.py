@@ -17,10 +17,11 @@ from typing import Any
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control.api.gate import ANSWERING, unsupported_version
 from control.buckets import network_of
@@ -101,8 +102,47 @@ class Connections:
         return True
 
 
+def unread(app: ASGIApp) -> ASGIApp:
+    """``app``; what it has not read of a body when its answer is done is thrown away. Hypercorn's reader waits for room
+    in a queue of ten parts, and its end of an answer waits for that queue too: neither would ever go on."""
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        whole = False
+
+        async def receiving() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = not message.get("more_body", False)
+            return message
+
+        async def sending(message: Message) -> None:
+            if whole or message["type"] != "http.response.body" or message.get("more_body", False):
+                await send(message)
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_discard, receive)
+                await send(message)
+                nursery.cancel_scope.cancel()
+
+        await app(scope, receiving, sending)
+
+    return reading
+
+
+async def _discard(receive: Receive) -> None:
+    while True:
+        await receive()
+
+
 class _Http1(TCPServer):
     """Hypercorn's connection, which looks at no request for an upgrade to HTTP/2."""
+
+    async def protocol_send(self, event: Event) -> None:
+        """An answer that comes while the connection is being closed, since what followed was no HTTP, has no reader."""
+        try:
+            await super().protocol_send(event)
+        except trio.BusyResourceError:
+            await self.protocol.handle(Closed())
 
     @property
     def protocol(self) -> Any:
@@ -149,7 +189,7 @@ async def serve_http(
 ) -> None:
     """Serves until ``end``; answers under way then have ``config.graceful_timeout``."""
     held, context = Connections() if connections is None else connections, WorkerContext(None)
-    wrapped: Any = ASGIWrapper(held.watched(app))  # type: ignore[arg-type]  # two spellings of one protocol
+    wrapped: Any = ASGIWrapper(unread(held.watched(app)))  # type: ignore[arg-type]  # two spellings of one protocol
 
     async def connection(stream: trio.SocketStream) -> None:
         with held.holding(stream) as admitted:

@@ -106,6 +106,25 @@ async def test_slow_requests_do_not_either(port: Port) -> None:
     assert b" 200 " in await port.ask(ASK + b"Connection: close\r\n\r\n")
 
 
+@pytest.mark.parametrize("credential", [b"", b"Authorization: Bearer wrong\r\n"])
+async def test_a_body_that_nobody_reads_does_not_hold_its_connection(port: Port, credential: bytes) -> None:
+    """Whoever is refused before the end of a body in many parts has the answer, and the connection ends."""
+    begun = b"POST /v1/policy HTTP/1.1\r\nHost: control.test\r\n" + credential + b"Transfer-Encoding: chunked\r\n\r\n"
+    for _ in range(2):
+        assert b" 401 " in await port.ask(begun + 200 * b"1\r\na\r\n")
+    await _until(port, 0)
+
+
+async def test_what_follows_a_request_that_is_refused_is_no_fault(port: Port, caplog: pytest.LogCaptureFixture) -> None:
+    """A length said twice, and then something that is no HTTP: the connection ends, and the log tells of no bug."""
+    twice = b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"
+    for _ in range(5):
+        said = await port.ask(ASK.replace(b"GET", b"POST") + twice + b"GET /\r\n\r\n")
+        assert said == b"" or b" 400 " in said
+    await _until(port, 0)
+    assert "Error" not in caplog.text
+
+
 async def test_who_has_most_makes_room(port: Port) -> None:
     """An operator's connection that waits for its next request is not the one that goes, though it is the oldest."""
     own = await port.connect()
