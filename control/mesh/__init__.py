@@ -4,6 +4,7 @@
 ``publication``  compiling, signing and keeping every service's snapshot of a version
 ``increments``   the versions that are revocations alone
 ``revocations``  tokens that no longer count
+``tokens``       access tokens: issued, revoked, our own read again
 ``endings``      what is turned off, with its tokens, in one transaction
 ``keys``         the life of the token signing keys
 ``providers``    what is known of outside issuers' keys, and when each is due; ``issuer_info`` shows it

@@ -6,7 +6,7 @@ Knows nothing of HTTP, trio or sockets.
 import os
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,22 +15,20 @@ from sqlalchemy.orm import Session
 from control.authority.at_rest import FactorBox, protect
 from control.authority.authority import Authority, open_authority
 from control.authority.keyring import KeyInfo, Signer
-from control.authority.lifecycle import RETIRE_AFTER_S
 from control.authority.push_tls import PushTls
 from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
-from control.errors import Conflict, ControlError, NotFound
-from control.identity import AccessTokens, Applications, BuiltinIssuer, IssuedToken, Operators
+from control.errors import ControlError, NotFound
+from control.identity import Applications, BuiltinIssuer, Operators
 from control.identity.metadata import REGISTRATION_PATH, discovery, metadata
-from control.identity.oauth.own_tokens import AccessToken, IdToken, own_access_token, own_id_token
 from control.identity.people import Room
 from control.identity.roles import Role, covers, suffices
 from control.issuers.held import DEFAULT_GRACE_S
-from control.policy import Policy, PolicyErrors, PolicyIssuer, Problem, audience_of, check, load
+from control.policy import Policy, PolicyErrors, Problem, check, load
 from control.store import Database, open_database
-from control.store.audit import AuditEntry, newest, record
+from control.store.audit import AuditEntry, newest
 
-from . import revocations, versions
+from . import versions
 from .api_keys import ApiKeys
 from .callers import Callers
 from .endings import Endings
@@ -46,7 +44,7 @@ from .presence import Presence
 from .providers import Providers
 from .pruning import Pruning
 from .publication import Publication
-from .revocations import RevocationInfo
+from .tokens import Tokens
 from .trials import Trials, refuse_if_closed
 from .versions import StoredPolicy, Version
 from .withdrawal import Withdrawal
@@ -85,21 +83,23 @@ class Mesh:
         self._in_charge = database.lease("background")
         self.providers = Providers(self._ledger, issuer_url, key_grace_s, self._in_charge.is_held)
         signer = Signer(database, vault)
-        self._tokens = AccessTokens(issuer_url, self._audiences, signer.sign, clock, token_lifetime_s)
-        withdraw = Withdrawal(self._ledger, self._issuer_named).withdraw
+        tokens = self._tokens = Tokens(
+            self._ledger, self._keys, self.applications, self.api_keys, signer, issuer_url, token_lifetime_s
+        )
+        withdraw = Withdrawal(self._ledger, tokens.issuer_named).withdraw
         identify = partial(signer.sign, typ="JWT")
         self.issuer = BuiltinIssuer(
             database,
             self.applications,
-            self._tokens,
+            tokens.access,
             issuer_url,
             clock,
-            self._own_token,
+            tokens.own,
             withdraw,
             identify,
             endings,
             self.people.describe,
-            read_id=self._own_id_token,
+            read_id=tokens.own_id,
             may=self.people.may,
         )
         self._push_tls = PushTls(authority, clock())
@@ -118,6 +118,7 @@ class Mesh:
         self.current, self.chain_for = self._ledger.current, self._ledger.chain_for
         self.lines_for, self.increments_after = self._ledger.lines_for, self._ledger.increments_after
         self.subscribe, self.refresh_requested = self._ledger.subscribe, self.providers.asked_for
+        self.issue, self.revoke, self.revocations = self._tokens.issue, self._tokens.revoke, self._tokens.revocations
         self.jwks, self.revoke_key, self.replace_keys = self._keys.jwks, self._keys.revoke, self._keys.replace
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
@@ -199,37 +200,6 @@ class Mesh:
             chain, self.signing_public_key, self._clock(), method, path, token, headers or {}, host, address
         )
 
-    def revoke(
-        self,
-        by: str,
-        value: str,
-        actor: str,
-        *,
-        issuer: str | None = None,
-        before: int | None = None,
-        until: int | None = None,
-    ) -> Version:
-        """Make tokens not count any more: the one with a ``jti``, or all of a ``subject``, a ``client`` (an
-        application) or an ``issuer`` (then ``value`` is "") that were issued at ``before`` or earlier: now, or what an
-        outside issuer's clock may show by now, as far as sidecars bear it."""
-        found, now = self._issuer_named(issuer), self._clock()
-        values = self.applications.client_ids(value) if by == "client" and found.builtin else (value,)
-        keys = found.builtin and self.api_keys.revoked_by(by, values, int(now) if before is None else before)
-        lives_s, ahead_s = None if keys else _lives_s(found), 0 if found.builtin else found.leeway_s
-        asked = [
-            revocations.revocation(
-                found.name, by, one, now, lives_s=lives_s, before=before, until=until, ahead_s=ahead_s
-            )
-            for one in values
-        ]
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join((by, *values)).strip())
-        return self._ledger.revoke(asked, actor, shown)
-
-    def revocations(self) -> list[RevocationInfo]:
-        """Those that can still name a token."""
-        with self._database.read() as session:
-            return revocations.in_force(session, self._clock())
-
     def keys(self) -> list[KeyInfo]:
         """The token signing keys, oldest first."""
         return self._keys.infos()
@@ -254,26 +224,6 @@ class Mesh:
     def metadata(self, is_served: Callable[[str], bool]) -> dict[str, object]:
         """RFC 8414, of the paths that are served."""
         return metadata(self._issuer_url, self._named(is_served))
-
-    def issue(
-        self,
-        application: str,
-        actor: str,
-        *,
-        scopes: Sequence[str] | None = None,
-        services: Sequence[str] | None = None,
-        lifetime_s: int | None = None,
-    ) -> IssuedToken:
-        """A token for an application, at an operator's wish; NotFound, Invalid."""
-        asked = None if services is None else self._tokens.audiences_of(services)
-        found = self.applications.get(application)
-        if not found.active:
-            raise Conflict(f"{found.name} is turned off, and gets no tokens")
-        issued = self._tokens.issue(found, scopes=scopes, audiences=asked, lifetime_s=lifetime_s)
-        with self._database.write() as session:
-            detail = {"jti": issued.token_id, "scope": issued.scope, "expires_at": issued.expires_at}
-            record(session, self._clock(), actor, "token.issue", found.name, **detail)
-        return issued
 
     def discovery(self, is_served: Callable[[str], bool]) -> dict[str, object] | None:
         """OpenID Connect Discovery, of the paths that are served; None where people are not asked."""
@@ -321,19 +271,6 @@ class Mesh:
         with self._database.read() as session:
             return newest(session, limit, before=before, actor=actor, action=action)
 
-    def _own_token(self, token: str) -> AccessToken | None:
-        """What it says, if it is ours and counts: as a sidecar would find, and its application is there and active."""
-        now = self._clock()
-        found = own_access_token(token, self._issuer_url, self._keys.jwks()["keys"], now)
-        if found is None or self.applications.active(found.client_id) is None:
-            return None
-        builtin = {issuer.name for policy in self._ledger.policies() for issuer in policy.issuers if issuer.builtin}
-        with self._database.read() as session:
-            return None if revocations.names(session, builtin, found.claims, now) else found
-
-    def _own_id_token(self, token: str) -> IdToken | None:
-        return own_id_token(token, self._issuer_url, self._keys.jwks()["keys"])
-
     def _check(self, policy: Policy) -> None:
         with self._database.read() as session:
             own = self._publication.own_issuer(session)
@@ -354,31 +291,6 @@ class Mesh:
     def _trust_domain(self) -> str:
         policy = self._ledger.policy_in_force()
         return NO_POLICY_TRUST_DOMAIN if policy is None else policy.trust_domain
-
-    def _audiences(self) -> Mapping[str, str]:
-        policy = self._ledger.policy_in_force()
-        if policy is None:
-            return {}
-        return {service: audience_of(policy.trust_domain, service) for service in policy.service_names}
-
-    def _issuer_named(self, name: str | None) -> PolicyIssuer:
-        policies = self._ledger.policies()
-        if not policies:
-            raise NotFound("there is no policy yet, and so no issuer whose tokens count")
-        for issuer in (issuer for policy in policies for issuer in policy.issuers):
-            if (name is None and issuer.builtin) or issuer.name == name:
-                return issuer
-        raise NotFound("the policy has no built-in issuer" if name is None else f"there is no issuer {name[:100]!r}")
-
-
-def _lives_s(issuer: PolicyIssuer) -> int | None:
-    """How long a token can count after it was issued. One of a fast clock is issued up to ``leeway_s`` from now."""
-    if issuer.builtin:
-        return RETIRE_AFTER_S
-    outside = issuer.outside
-    if outside is None or not outside.max_lifetime_s:
-        return None
-    return outside.max_lifetime_s + 2 * outside.leeway_s
 
 
 def open_mesh(
