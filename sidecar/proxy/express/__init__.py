@@ -1,8 +1,9 @@
 """The express engine: ordinary exchanges, carried by plain function calls instead of a task each.
 
 One task waits for one epoll object, in which every caller's plain socket is registered for good, and every idle
-connection to the service. What is ready is a call: read, head, ruling, write to the service; read, head, write to the
-caller, record. No task is switched, no scope opened, no timer set for an exchange.
+connection to the service. What is ready is a call: read, head, ruling; or, of the service's, read, head. What it has to
+say is written when the round of calls is over: to the service; to the caller, and recorded. No task is switched, no
+scope opened, no timer set for an exchange.
 
 It never decides anything by itself. What a request may do is asked of the ``judge``, as everywhere; what the judge said
 of one request is said again of the next one that is the same in all that was looked at (``rulings``). And it carries
@@ -12,7 +13,8 @@ that it has reached, to the coroutines of ``exchange`` and ``relay``, which can 
 that can. When those have finished, the connection comes back.
 
 ``engine``    the loop, the registrations, the clock
-``caller``    a caller's connection: idle, waiting for a response, passing one on
+``caller``    a caller's connection, and the requests on it
+``under``     an exchange under way: sent to the service, waited for, passed on, recorded
 ``service``   a connection to the service while the engine has it
 ``asked``     request heads, read line by line
 ``answered``  response heads, too

@@ -1,5 +1,7 @@
 """A request whose head has come: what it may do, and what the service is then sent. Without I/O."""
 
+from typing import TYPE_CHECKING
+
 from sidecar.contract.reasons import Reason
 from sidecar.http1.errors import RequestError
 from sidecar.http1.fields import render
@@ -7,13 +9,15 @@ from sidecar.http1.request import RequestHead, parse_request
 from sidecar.observe.record import Record
 
 from ..forwarding import connection_options, refuse_override
-from ..ids import Ids
 from ..judge import Judge
 from ..permit import Permit
-from ..shared import Shared
 from .asked import Asked
-from .handover import Judged, Under
+from .handover import Judged
 from .rulings import Refused, Ruling, Rulings
+from .under import Under
+
+if TYPE_CHECKING:
+    from .caller import Caller
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods that give a body a meaning, so that they say it even of an empty one (RFC 9110 section 8.6)."""
@@ -21,19 +25,10 @@ _ASKS_FOR_MORE = frozenset({b"te", b"upgrade"})
 
 
 def let_through(
-    ids: Ids,
-    peer: str,
-    told: bytes,
-    data: bytes,
-    end: int,
-    asked: Asked,
-    ruling: Ruling,
-    version: int,
-    now: float,
-    began: float,
+    caller: "Caller", data: bytes, end: int, asked: Asked, ruling: Ruling, version: int, now: float, began: float
 ) -> Under:
-    """On the word of an earlier request like it. ``told``: where it comes from, as the service is told."""
-    place, who = ruling
+    """On the word of an earlier request like it."""
+    (place, who), ids, peer = ruling, caller.shared.ids, caller.peer
     decision_id, request_id = ids.decision_id(), asked.request_id or ids.new_request_id()
     names = who.subject, who.issuer, who.client
     text = request_id.decode("ascii")
@@ -54,12 +49,12 @@ def let_through(
             b"\r\ntraceparent: ",
             asked.traceparent or ids.new_traceparent(),
             b"\r\n",
-            told,
+            caller.told,
             length,
             data[end:],
         )
     )
-    return Under(data, end, record, began, sent, len(data), asked.length - (len(data) - end))
+    return Under(caller, data, end, record, began, sent, len(data), asked.length - (len(data) - end))
 
 
 def refused(ruling: Refused, decision_id: str, peer: str, size: int, version: int, now: float) -> Record:
@@ -72,8 +67,7 @@ def refused(ruling: Refused, decision_id: str, peer: str, size: int, version: in
 
 
 def judged_anew(
-    shared: Shared,
-    peer: str,
+    caller: "Caller",
     data: bytes,
     end: int,
     asked: Asked | None,
@@ -82,7 +76,7 @@ def judged_anew(
     began: float,
 ) -> Under | Judged | None:
     """By asking the judge, whose word is remembered. None: it is not for the engine, and has not been judged."""
-    at_hand = len(data) - end
+    shared, peer, at_hand = caller.shared, caller.peer, len(data) - end
     try:
         head = parse_request(data[:end], shared.limits)
         options = connection_options(head)
@@ -108,7 +102,7 @@ def judged_anew(
         fields.append((b"content-length", b"%d" % length))
     first = b"%b %b HTTP/1.1" % (verdict.sent.method, verdict.sent.target)
     sent, to_come = render(first, fields) + data[end:], length - at_hand
-    return Under(data, end, record, began, sent, len(data), to_come, judge, head, verdict)
+    return Under(caller, data, end, record, began, sent, len(data), to_come, judge, head, verdict)
 
 
 def _is_ordinary(head: RequestHead, length: int, body_limit: int | None) -> bool:

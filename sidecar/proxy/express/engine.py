@@ -2,8 +2,9 @@
 
 Sockets are registered once, edge-triggered: each is told of anew only when something has come since, so that nothing
 has to be switched off while an exchange is under way. A round takes what is ready; rounds go on while there is more, up
-to ``TURN_S``, and then it is the other tasks' turn. Waits are kept in the order in which they end (every wait of a kind
-is of the same length), so that looking at the first of each is enough.
+to ``TURN_S``, and then it is the other tasks' turn. What a round has to write, it writes at its end: whoever waits for
+it is then woken once, which costs as much as the writing, and finds all of it. Waits are kept in the order in which
+they end (every wait of a kind is of the same length), so that looking at the first of each is enough.
 """
 
 import select
@@ -24,8 +25,8 @@ from .rulings import Rulings
 from .service import Service
 
 TURN_S = 0.005
-ROUND = 256
-"""Events taken at a time."""
+ROUND = 64
+"""Events taken at a time: no more, since what the first of them brings about is written after the last."""
 TICK_S = 0.25
 SLOW_S = 1.0
 """What has waited so long, for the service or for its caller, goes on as a task of its own; sooner, where a wait that
@@ -50,6 +51,8 @@ class Engine:
         self.slow: dict[Caller, float] = {}
         """Callers whose exchange is under way, and when each is handed over. Those that move go to the end."""
         self.again: deque[Callable[[], None]] = deque()
+        self.later: list[Caller] = []
+        """Those whose exchange has something to say when the round is over."""
         self.carried = 0
         """Exchanges that were begun here and ended here."""
         self._left, self._converse = left, converse
@@ -100,6 +103,9 @@ class Engine:
                     call(mask)
             for _ in range(len(again)):
                 again.popleft()()
+            later, self.later = self.later, []
+            for caller in later:
+                caller.speak()
         return False
 
     async def _tick(self) -> None:

@@ -10,7 +10,6 @@ from sidecar.http1.fields import parse_field
 from sidecar.http1.request import RequestHead, parse_request
 from sidecar.http1.response import ResponseHead
 from sidecar.http1.server import ServerConnection
-from sidecar.observe.record import Record
 
 from ..exchange import Exchange
 from ..forwarding import ForwardedHead, connection_options
@@ -18,51 +17,11 @@ from ..judge import Judge, Verdict
 from ..permit import Permit
 from ..relay import Relay
 from ..shared import Shared
-from .answered import Answered
 from .service import Service
 
 if TYPE_CHECKING:
     from .caller import Caller
-
-
-@dataclass(slots=True)
-class Under:
-    """An exchange under way. ``data``: of the request, what came at first, whose head ends at ``end``. ``sent``: what
-    the service gets of that. ``taken``: of the whole request, of whose body ``to_come`` bytes are not there yet; the
-    last of them was sent at ``sent_at``. ``judge``, ``head`` and ``permit``: where the judge was asked; otherwise they
-    are made from the rest when they are needed. ``unsent``: of what the service gets. ``received``: of a response that
-    the engine does not read. ``left``: of the response's body, of which something was last sent at ``moved_at``."""
-
-    data: bytes
-    end: int
-    record: Record
-    began: float
-    sent: bytes
-    taken: int
-    to_come: int
-    judge: Judge | None = None
-    head: RequestHead | None = None
-    permit: Permit | None = None
-    service: Service | None = None
-    unsent: bytes = b""
-    received: bytes = b""
-    answered: Answered | None = None
-    left: int = 0
-    moved_at: float = 0.0
-    sent_at: float = 0.0
-
-    def restored(self, shared: Shared, peer: str) -> tuple[Judge, RequestHead, Permit]:
-        """What the judge's ruling was on, and what it came to."""
-        if self.judge is not None and self.head is not None and self.permit is not None:
-            return self.judge, self.head, self.permit
-        head, judge = parse_request(self.data[: self.end], shared.limits), Judge(shared, self.record, peer)
-        return judge, head, judge.let_through_before(head, connection_options(head), self._forwarded())
-
-    def _forwarded(self) -> ForwardedHead:
-        first, *lines = self.sent[: self.sent.find(b"\r\n\r\n")].split(b"\r\n")
-        method, target, _ = first.split(b" ")
-        fields = [field for field in map(parse_field, lines) if field[0] != b"content-length"]
-        return ForwardedHead(method, target, fields, self.record.request_id.encode("ascii"))
+    from .under import Under
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +54,19 @@ def judged(caller: "Caller", outcome: Judged) -> None:
     engine.start(downstream, caller.peer, partial(exchange.judged, outcome.head, outcome.verdict, outcome.began))
 
 
-def unsent(caller: "Caller", under: Under) -> None:
+def unsent(under: "Under") -> None:
     """A request that was let through, and for which there is no connection."""
-    judge, head, permit = under.restored(caller.shared, caller.peer)
-    judged(caller, Judged(under.data, under.end, under.began, judge, head, permit))
+    judge, head, permit = _restored(under)
+    judged(under.caller, Judged(under.data, under.end, under.began, judge, head, permit))
 
 
-def waiting(caller: "Caller", under: Under, service: Service) -> None:
+def waiting(under: "Under", service: Service) -> None:
     """A request that was sent on, all of it or but for ``under.unsent``."""
+    caller = under.caller
     engine = caller.leave()
-    judge, head, permit = under.restored(engine.shared, caller.peer)
+    judge, head, permit = _restored(under)
     downstream, connection = _downstream(caller, engine.shared), service.connection
-    service.caller = None
+    service.under = None
     downstream.read_elsewhere(head, under.taken, 0)
     connection.sent_elsewhere(head.method, whole=True)
     connection.wire.buffer += under.received
@@ -119,12 +79,13 @@ def waiting(caller: "Caller", under: Under, service: Service) -> None:
     engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, under.began))
 
 
-def uploading(caller: "Caller", under: Under, service: Service) -> None:
+def uploading(under: "Under", service: Service) -> None:
     """A request that was sent on, but for ``under.unsent`` and the rest of its body."""
+    caller = under.caller
     engine = caller.leave()
-    judge, head, permit = under.restored(engine.shared, caller.peer)
+    judge, head, permit = _restored(under)
     downstream, connection = _downstream(caller, engine.shared), service.connection
-    service.caller = None
+    service.under = None
     waited_s = 0.0 if under.unsent else engine.clock() - under.began  # for the caller, and not for the service
     downstream.read_elsewhere(head, under.taken, under.to_come, waited_s=waited_s)
     connection.sent_elsewhere(head.method, whole=False)
@@ -136,14 +97,15 @@ def uploading(caller: "Caller", under: Under, service: Service) -> None:
     engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, under.began))
 
 
-def passing(caller: "Caller", under: Under, service: Service, rest: bytes) -> None:
-    """A response that has been sent in part. ``rest``: of what was read of it."""
-    answered, engine = under.answered, caller.leave()
+def passing(under: "Under", service: Service) -> None:
+    """A response that has been sent in part."""
+    caller, answered, rest = under.caller, under.answered, under.untaken
+    engine = caller.leave()
     if answered is None:
         raise AssertionError("a response is passed on before its head")
-    judge, head, permit = under.restored(engine.shared, caller.peer)
+    judge, head, permit = _restored(under)
     downstream, connection = _downstream(caller, engine.shared), service.connection
-    service.caller = None
+    service.under = None
     downstream.read_elsewhere(head, under.taken, 0)
     downstream.head_sent_elsewhere(under.left)
     downstream.wire.bytes_out = under.record.bytes_out
@@ -157,6 +119,23 @@ def passing(caller: "Caller", under: Under, service: Service, rest: bytes) -> No
         await relay.pass_on(connection, rest, under.moved_at)
 
     engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, under.began))
+
+
+def _restored(under: "Under") -> tuple[Judge, RequestHead, Permit]:
+    """What the judge's ruling was on, and what it came to."""
+    if under.judge is not None and under.head is not None and under.permit is not None:
+        return under.judge, under.head, under.permit
+    shared = under.caller.shared
+    head = parse_request(under.data[: under.end], shared.limits)
+    judge = Judge(shared, under.record, under.caller.peer)
+    return judge, head, judge.let_through_before(head, connection_options(head), _forwarded(under))
+
+
+def _forwarded(under: "Under") -> ForwardedHead:
+    first, *lines = under.sent[: under.sent.find(b"\r\n\r\n")].split(b"\r\n")
+    method, target, _ = first.split(b" ")
+    fields = [field for field in map(parse_field, lines) if field[0] != b"content-length"]
+    return ForwardedHead(method, target, fields, under.record.request_id.encode("ascii"))
 
 
 def _downstream(caller: "Caller", shared: Shared) -> ServerConnection:
