@@ -66,14 +66,11 @@ def serving() -> Iterator[PostgreSQL]:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)
         pgserver.postgres_server._logger.disabled = True  # it speaks once more when nobody listens any longer
         server = pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
+        with psycopg.connect(str(server.get_uri()), autocommit=True) as connection:
+            for setting in ("fsync = off", "full_page_writes = off"):  # the machine will not be switched off
+                connection.execute(SQL("ALTER SYSTEM SET ") + SQL(setting))
+            connection.execute("SELECT pg_reload_conf()")
         try:
             yield PostgreSQL(server)
         finally:
             server.cleanup()
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """One for the whole run."""
-    with serving() as server:
-        yield server

@@ -4,10 +4,11 @@ A row never leaves this floor: rooms above turn it into a value of their own, so
 transaction that is over.
 """
 
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, LargeBinary, MetaData, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from typing_extensions import TypedDict  # pydantic takes no other from Python 3.11
 
 
 class KeptKey(TypedDict):

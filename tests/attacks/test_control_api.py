@@ -10,9 +10,9 @@ from control.errors import Denied
 from control.mesh import Mesh
 from sidecar.contract.messages import Join
 from tests.control.api.conftest import OPERATOR, POLICY, http, mesh, open_http
-from tests.control.either_store import either_store, postgresql
+from tests.control.either_store import either_store
 
-__all__ = ["either_store", "http", "mesh", "open_http", "postgresql"]
+__all__ = ["either_store", "http", "mesh", "open_http"]
 
 
 @pytest.mark.parametrize(

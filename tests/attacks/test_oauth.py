@@ -14,10 +14,10 @@ import pytest
 from control.identity.oauth.authorization import Refused
 from control.identity.oauth.clients import EXCHANGE
 from control.identity.oauth.exchange import ACCESS_TOKEN
-from tests.control.either_store import either_store, postgresql
+from tests.control.either_store import either_store
 from tests.control.identity.test_oauth import BACK, CHALLENGE, ISSUER, NOW, ORDERS, STOCK, VERIFIER, Rig
 
-__all__ = ["either_store", "postgresql"]
+__all__ = ["either_store"]
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from control.errors import ControlError
 from control.identity.people import NotSignedIn, SignedIn, Throttled
 from control.store.audit import newest
-from tests.control.either_store import either_store, postgresql
+from tests.control.either_store import either_store
 from tests.control.identity.people.rig import ELSEWHERE, HOME, OTHER, PASSWORD, Rig
 
-__all__ = ["either_store", "postgresql"]
+__all__ = ["either_store"]
 MANY = 8
 
 

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from control.store import database
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 
-__all__ = ["either_store", "postgresql"]
+__all__ = ["either_store"]
 
 
 @pytest.fixture(autouse=True, params=["sqlite", "postgresql"])

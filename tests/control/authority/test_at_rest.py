@@ -16,9 +16,7 @@ from control.authority.vault import Vault, WrongMasterKey, sealed_under
 from control.mesh import Mesh, open_mesh
 from control.store import erasure, open_database
 from control.store.tables import AuditRow, SecretRow, SigningKeyRow
-from tests.postgresql import PostgreSQL, postgresql
-
-__all__ = ["postgresql"]
+from tests.postgresql import PostgreSQL
 
 FIRST, SECOND, THIRD = (MasterKey(bytes(range(n, n + 32))) for n in (1, 50, 100))
 PEM = b"-----BEGIN PRIVATE KEY-----"

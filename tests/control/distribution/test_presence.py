@@ -14,11 +14,10 @@ from control.mesh import Mesh, open_mesh
 from control.mesh.presence import SILENT_S
 from sidecar.contract.join import parse_join_token
 from sidecar.contract.messages import Join
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 
 from .talking import HELLO, InPlace, Peer, csr
 
-__all__ = ["postgresql"]
 POLICY = """\
 trust_domain: shop.test
 issuers: {own: {builtin: true}}

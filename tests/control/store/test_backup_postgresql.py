@@ -13,11 +13,9 @@ from control.mesh import open_mesh
 from control.mesh.backups import STEP, described, go_on
 from control.store.backup import NotRestored, back_up, restore
 from control.store.direct import engine_of
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 
 from .test_backup import backup_of, contents, filled, nothing, put_back
-
-__all__ = ["postgresql"]
 
 
 def test_there_and_back_again(tmp_path: Path, postgresql: PostgreSQL) -> None:

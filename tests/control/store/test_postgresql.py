@@ -12,9 +12,8 @@ from sqlalchemy import inspect, text
 from control.store import Database, open_database
 from control.store.database import _postgresql
 from control.store.tables import Base, VersionRow
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 
-__all__ = ["postgresql"]
 WITHIN_S = 30
 
 

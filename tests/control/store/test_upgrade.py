@@ -10,11 +10,10 @@ from control.identity.credentials import hash_of
 from control.store import Database
 from control.store.direct import engine_of
 from control.store.migrate import bring, upgrade
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 
 from .test_backup import SCHEMAS
 
-__all__ = ["postgresql"]
 SECRET = "the-secret-of-an-application"
 KNOWN = {"id": "i", "client_id": "c", "name": "web", "scopes": ["read"], "services": None, "active": True}
 
