@@ -75,6 +75,14 @@ class Caller:
         except Exception as error:  # as above
             self.broken_by(error)
 
+    def settle(self) -> None:
+        """All of them have spoken."""
+        try:
+            if self.under is not None:
+                self.under.settle()
+        except Exception as error:  # as above
+            self.broken_by(error)
+
     def late(self) -> None:
         """Whatever it waits for has not come: the next request, or something of the exchange that is under way."""
         try:
@@ -149,10 +157,11 @@ class Caller:
             record.complete = False
         if record.bytes_out < len(out):
             record.complete, record.detail = False, "the client's connection broke"
-        record.duration_ms = (engine.clock() - began) * 1000
+        now = engine.clock()
+        record.duration_ms = (now - began) * 1000
         engine.shared.observer.finished(record)
         if record.complete:
-            self.wait()
+            self.wait(now)
         else:
             self.close()
 
@@ -177,11 +186,11 @@ class Caller:
 
     # Its end
 
-    def wait(self) -> None:
+    def wait(self, now: float) -> None:
         """For the next request."""
         engine = self.engine
         engine.idle.pop(self, None)
-        engine.idle[self] = engine.clock() + engine.shared.timeouts.keep_alive_idle_s
+        engine.idle[self] = now + engine.shared.timeouts.keep_alive_idle_s
         if self.more:
             self.more = False
             engine.again.append(self._look_again)
@@ -204,7 +213,7 @@ class Caller:
             if self.engine.draining:
                 under.record.reason = Reason.DRAINING
             self.stream.setsockopt(SOL_SOCKET, SO_LINGER, _CUT_OFF)
-            under.over()
+            under.over(self.engine.clock())
         self.close()
 
     def leave(self) -> "Engine":

@@ -106,6 +106,8 @@ class Engine:
             later, self.later = self.later, []
             for caller in later:
                 caller.speak()
+            for caller in later:
+                caller.settle()
         return False
 
     async def _tick(self) -> None:

@@ -1,7 +1,7 @@
 """An exchange under way: a request that was let through, on its way to the service, and its response on the way back.
 
     ADMITTED -> sent to the service at the end of the round -> (UPLOADING, while more of its body comes) -> WAITING
-        -> the response's head is there -> ANSWERED, if all of a small body is: sent at the end of the round
+        -> the response's head is there -> ANSWERED, if all of a small body is: sent at the end of the round -> SENT
                                         -> PASSING, while more of its body comes
         -> recorded
 
@@ -40,16 +40,17 @@ _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 
 class State(Enum):
     """What is awaited: the end of the round, more of the request's body, the response's head, the end of the round
-    once more, more of the response's body."""
+    once more, that the others of this round are sent, more of the response's body."""
 
     ADMITTED = 1
     UPLOADING = 2
     WAITING = 3
     ANSWERED = 4
-    PASSING = 5
+    SENT = 5
+    PASSING = 6
 
 
-ADMITTED, UPLOADING, WAITING, ANSWERED, PASSING = State
+ADMITTED, UPLOADING, WAITING, ANSWERED, SENT, PASSING = State
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +90,12 @@ class Under:
         elif self.state is ANSWERED:
             data, self.untaken = self.untaken, b""
             self._pass(data)
+
+    def settle(self) -> None:
+        """Whatever the round had to say is sent, in one go, since those who are woken by it would fall asleep
+        meanwhile: now the books."""
+        if self.state is SENT:
+            self._end()
 
     def caller_ready(self) -> None:
         """The caller has something to say, or can be sent more."""
@@ -256,7 +263,7 @@ class Under:
             sent = 0
         except OSError:
             self.record.complete, self.record.detail = False, "the client's connection broke"
-            self.over()
+            self.over(caller.engine.clock())
             caller.close()
             return
         self.record.bytes_out += sent
@@ -264,9 +271,11 @@ class Under:
         if sent < len(data) + len(more):
             self.state, self.untaken = PASSING, b"".join((data[sent:], more[max(0, sent - len(data)) :]))
             engine.watch_writing(caller.descriptor)
+        elif self.state is ANSWERED:
+            self.state = SENT
+            return
         elif not self.left:
-            self.over()
-            caller.wait()
+            self._end()
             return
         if sent:
             self.moved_at = engine.clock()
@@ -282,14 +291,19 @@ class Under:
 
     # Its end
 
-    def over(self) -> None:
+    def _end(self) -> None:
+        """The caller has it all."""
+        now = self.caller.engine.clock()
+        self.over(now)
+        self.caller.wait(now)
+
+    def over(self, now: float) -> None:
         """Record it, and give the connection to the service back."""
         caller, record, service = self.caller, self.record, self.service
         engine = caller.engine
         caller.under = None
         engine.slow.pop(caller, None)
         engine.shared.load.in_flight -= 1
-        now = engine.clock()
         if service is not None:
             service.under, service.readable = None, False
             if record.complete and not self.left and not service.ended:
