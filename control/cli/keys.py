@@ -159,10 +159,14 @@ def _list_revocations(issuer: str | None, output: Output) -> None:
         out.show_json(answer)
         return
     rows = [
-        (one["by"], one["value"], one["issuer"], out.moment(one["before"]), out.moment(one["until"]), one["version"])
+        (one["by"], one["value"], one["issuer"], _before(one), out.moment(one["until"]), one["version"])
         for one in answer["revocations"]
     ]
     out.table(("by", "value", "issuer", "issued before", "kept until", "version"), rows, "nothing is revoked")
+
+
+def _before(revocation: dict[str, Any]) -> str:
+    return "whenever" if revocation["by"] == "jti" else out.moment(revocation["before"])
 
 
 def _receipt(client: "Client", made: dict[str, Any], sentence: str, wait: bool, timeout_s: int, output: Output) -> None:

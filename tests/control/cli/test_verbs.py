@@ -186,7 +186,9 @@ def test_what_is_revoked_is_listed(control: Run, policy: Path) -> None:
     made = control("revoke", "--subject", "listed-ann", "-o", "json").json
     found = control("revoke", "--list", "-o", "json").json["revocations"]
     assert ("listed-ann", made["version"]) in [(one["value"], one["version"]) for one in found]
-    assert "listed-ann" in control("revoke", "--list").out
+    control("revoke", "--jti", "listed-jti")
+    shown = {line.split()[1]: line for line in control("revoke", "--list").out.splitlines()}
+    assert "listed-ann" in shown and shown["listed-jti"].split()[3] == "whenever"
     assert control("revoke", "--list", "--issuer", "nobody").out == "nothing is revoked\n"
 
 
