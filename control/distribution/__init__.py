@@ -2,7 +2,7 @@
 
 ``server``        connections: TLS, limits, the hello, then a session; what the composition root uses
 ``fleet``         the questions that the API asks
-``session``       one admitted sidecar: its one-slot mailbox, its sender, its reader
+``session``       one admitted sidecar: its one-slot mailbox, its reader, and what is not written yet
 ``conversation``  which message may follow which, nonces and pings: the state table of control's role
 ``admission``     hello and client certificate -> an admitted sidecar, or a refusal
 ``target``        a service's chain, and what brings a sidecar to its end

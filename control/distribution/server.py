@@ -25,7 +25,7 @@ from .conversation import Conversation
 from .core import Core
 from .fleet import Fleet
 from .journal import record
-from .session import Pace, Session, Watch, begin
+from .session import Line, Pace, Session, Watch, begin
 from .threads import Threads
 from .tls import TlsStream
 from .waiting_room import Seat, WaitingRoom
@@ -76,6 +76,8 @@ class PushServer(Fleet):
         self._lobby = WaitingRoom(self._limits.silent, 0, self._limits.fair_s)
         self._waiting = WaitingRoom(self._limits.unauthenticated, self._limits.line, self._limits.fair_s)
         self._open = 0
+        self._writers: trio.Nursery | None = None
+        self._watch = Watch(self._answered, self._refreshes.ask)
         self._turned_away, self._say_so_from = 0, -math.inf
 
     async def serve(
@@ -94,6 +96,7 @@ class PushServer(Fleet):
     async def distribute(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hand on what changes; ``serve`` without the listening."""
         async with trio.open_nursery() as nursery:
+            self._writers = nursery
             nursery.start_soon(self._admission.run)
             nursery.start_soon(self._refreshes.run)
             nursery.start_soon(self._sightings.run)
@@ -209,36 +212,47 @@ class PushServer(Fleet):
 
     async def _stay(self, session: Session, admitted: Admitted, wire: FrameStream, talk: Conversation) -> None:
         """From the welcome to the end, for which ``session`` then holds the reason."""
-        core, pace = self._core, self._limits.pace.among(len(self._registry))
-        key, certificate = core.signing_public_key, admitted.certificate
-        welcome = Welcome(session.sidecar_id, key, pace.heartbeat_s, certificate, session.protocol)
-        watch = Watch(self._answered, self._refreshes.ask)
+        line = Line(wire, talk, self._limits.pace.among(len(self._registry)), self._begin)
         with session.scope:
             session.scope.deadline = trio.current_time() + admitted.not_after - self._now()
-            async with trio.open_nursery() as nursery:
-
-                async def until_it_ends(work: Callable[[], Awaitable[None]]) -> None:
-                    try:
-                        await work()
-                    except (Denied, ContractError) as error:
-                        session.end(error.code, str(error))
-                    except TROUBLE as error:
-                        session.why = session.why or _said(error)
-                    nursery.cancel_scope.cancel()
-
-                async def orders() -> None:
-                    await wire.send(frame(welcome), pace.write_timeout_s)
-                    record(logging.INFO, "connected", **_named(session), version=session.version)
-                    self._tell("connected", session)
-                    if not await self._admission.is_welcome(session.sidecar_id):
-                        raise Denied("this sidecar was taken out of the mesh", "revoked")
-                    await self._orders.greet(session)
-                    await session.send(wire, talk, pace)
-
-                nursery.start_soon(until_it_ends, orders)
-                await until_it_ends(partial(session.read, wire, talk, pace, self._now, watch))
-        if session.scope.cancelled_caught and session.refusal is None:
+            await self._ending(session, partial(self._serve, session, admitted.certificate, line))
+        await session.hush()
+        if session.scope.cancelled_caught and not session.why:
             session.end("expired", "the certificate has expired: come back with a request for the next one")
+
+    async def _serve(self, session: Session, certificate: bytes | None, line: Line) -> None:
+        pace, key = line.pace, self._core.signing_public_key
+        welcome = Welcome(session.sidecar_id, key, pace.heartbeat_s, certificate, session.protocol)
+        await line.wire.send(frame(welcome), pace.write_timeout_s)
+        record(logging.INFO, "connected", **_named(session), version=session.version)
+        self._tell("connected", session)
+        if not await self._admission.is_welcome(session.sidecar_id):
+            raise Denied("this sidecar was taken out of the mesh", "revoked")
+        await self._orders.greet(session)
+        await session.live(line, self._now, self._watch)
+
+    def _begin(self, session: Session, work: Callable[[], Awaitable[None]]) -> None:
+        """A task beside the session's own."""
+        if self._writers is None:
+            raise AssertionError("nobody distributes")
+
+        async def writer() -> None:
+            try:
+                await self._ending(session, work)
+            except Exception:  # a bug: it ends this session and not its siblings
+                logging.getLogger("sidegate.control.push").exception("a connection failed")
+                session.fail("a fault of control")
+
+        self._writers.start_soon(writer)
+
+    async def _ending(self, session: Session, work: Callable[[], Awaitable[None]]) -> None:
+        """``work``; what goes wrong with it ends the session."""
+        try:
+            await work()
+        except (Denied, ContractError) as error:
+            session.end(error.code, str(error))
+        except TROUBLE as error:
+            session.fail(_said(error))
 
     def _leave(self, session: Session) -> None:
         self._registry.remove(session)

@@ -1,19 +1,20 @@
-"""One admitted sidecar: what it should run, what it says it runs, and the two tasks that make these agree.
+"""One admitted sidecar: what it should run, what it says it runs, and the task that makes these agree.
 
 The mailbox has one slot and the newest wins, so a slow sidecar costs nobody else anything and skips what it was too
-slow for. A push is sent the moment the slot is filled, by whoever fills it if the socket takes it at once, else by the
-sender, who pings every heartbeat; the reader takes answers. Increments that do not fit what is there are followed by
-all of the chain, once. A write that does not finish in time, or silence, ends the session.
+slow for. A push is sent the moment the slot is filled, by whoever fills it; what the socket does not take at once, and
+what fills the slot meanwhile, is left to a task that ends when all of it is out. So an idle session is one task, the
+reader, who takes answers and pings after every heartbeat in which nothing was sent. Increments that do not fit what is
+there are followed by all of the chain, once. A write that does not finish in time, or silence, ends the session.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import trio
 
-from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refresh, Refuse, Report
+from sidecar.contract.messages import Ack, Hello, InUse, Nack, Refresh, Refuse, Report, ToControl
 from sidecar.contract.strict import ContractError
 
 from .conversation import Conversation
@@ -47,6 +48,23 @@ class Watch:
     asked: Callable[["Session", str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a session speaks over. ``begin`` starts a task that may end the session and no other."""
+
+    wire: FrameStream
+    talk: Conversation
+    pace: Pace
+    begin: Callable[["Session", Callable[[], Awaitable[None]]], None]
+
+
+class Writing:
+    """A frame that is not out yet."""
+
+    def __init__(self) -> None:
+        self.scope, self.over = trio.CancelScope(), trio.Event()
+
+
 @dataclass(eq=False, slots=True)
 class Session:
     """A connected sidecar. ``version`` is what it says it enforces, 0 for nothing; ``nacked`` is (version, reason)
@@ -78,8 +96,9 @@ class Session:
     _slot: Target | None = None
     _place: InUse | None = None  # where it is once it has taken what was sent; None: not known
     _sent_all: bool = True
-    _filled: trio.Event = field(default_factory=trio.Event)
-    _idle: tuple[FrameStream, Conversation] | None = None  # while the sender has nothing under way
+    _line: Line | None = None  # once it may be pushed to
+    _sent_at: float = 0.0
+    _writing: Writing | None = None
 
     @property
     def acked(self) -> int:
@@ -89,7 +108,11 @@ class Session:
     def end(self, code: str, message: str) -> None:
         """Cut it off, and say why."""
         self.refusal = self.refusal or Refuse(code, message)
-        self.why = self.why or f"{code}: {message}"
+        self.fail(f"{code}: {message}")
+
+    def fail(self, why: str) -> None:
+        """Cut it off; there is nobody to tell why. Nothing more is sent, whatever there is to be sent."""
+        self.why, self._line = self.why or why, None
         self.scope.cancel()
 
     def has_answered(self, version: int) -> bool:
@@ -105,60 +128,95 @@ class Session:
             return
         self.differs = self.version >= desired.version
         self._slot = desired
-        if self._idle is None or not self._send_at_once(*self._idle, desired):
-            self._filled.set()
+        self._send_next()
 
-    def _send_at_once(self, wire: FrameStream, talk: Conversation, desired: Target) -> bool:
-        """Without the sender, if the socket takes all of it: for thousands of sessions, waking each is what takes long.
-        False: the sender has something to do."""
-        self._slot = None
+    async def live(self, line: Line, now: Callable[[], float], watch: Watch) -> None:
+        """The reader, until the sidecar closes."""
+        self._line, self._sent_at = line, trio.current_time()
+        heard_at, silence_s = self._sent_at, MISSED_HEARTBEATS * line.pace.heartbeat_s
+        self._send_next()
+        while True:
+            due = min(heard_at + silence_s, self._sent_at + line.pace.heartbeat_s)
+            try:
+                body = await line.wire.receive(max(0.0, due - trio.current_time()))
+            except trio.TooSlowError:
+                if trio.current_time() >= heard_at + silence_s:
+                    raise
+                self._ping(line)
+                continue
+            if body is None:
+                return
+            heard_at = trio.current_time()
+            self._heard(line.talk.receive(body), now(), watch)
+
+    async def hush(self) -> None:
+        """Nobody writes any more, from now on."""
+        self._line = None
+        if self._writing is not None:
+            self._writing.scope.cancel()
+            await self._writing.over.wait()
+
+    def _ping(self, line: Line) -> None:
+        """If nothing was sent for a heartbeat. Whoever is still writing shows that somebody is here."""
+        if trio.current_time() < self._sent_at + line.pace.heartbeat_s:
+            return
+        if self._writing is None:
+            self._send(line, line.talk.ping())
+        else:
+            self._sent_at = trio.current_time()
+
+    def _send_next(self) -> None:
+        """What is in the slot, unless somebody is writing, who will look there."""
+        if self._line is None or self._writing is not None or self._slot is None:
+            return
         try:
-            return wire.send_nowait(self._push(talk, desired))
+            self._send(self._line, self._next(self._line))
         except ContractError as error:
             self.end(error.code, str(error))
-            return True
 
-    async def send(self, wire: FrameStream, talk: Conversation, pace: Pace) -> None:
-        """The sender: for ever, newest first."""
-        while True:
-            self._idle = (wire, talk) if wire.sends_at_once else None
-            with trio.move_on_after(pace.heartbeat_s):
-                await self._filled.wait()
-            self._idle = None
-            was_woken, self._filled = self._filled.is_set(), trio.Event()
-            await wire.flush(pace.write_timeout_s)
-            desired, self._slot = self._slot, None
-            if desired is not None:
-                await wire.send(self._push(talk, desired), pace.write_timeout_s)
-            elif not was_woken:
-                await wire.send(talk.ping(), pace.write_timeout_s)
+    def _send(self, line: Line, frame: bytes) -> None:
+        self._sent_at = trio.current_time()
+        if not line.wire.send_nowait(frame):
+            writing = self._writing = Writing()
+            line.begin(self, partial(self._write_on, line, writing))
 
-    def _push(self, talk: Conversation, desired: Target) -> bytes:
+    async def _write_on(self, line: Line, writing: Writing) -> None:
+        """What was not taken at once, and then what is in the slot."""
+        try:
+            with writing.scope:
+                await line.wire.flush(line.pace.write_timeout_s)
+                while self._slot is not None:
+                    self._sent_at = trio.current_time()
+                    await line.wire.send(self._next(line), line.pace.write_timeout_s)
+        finally:
+            self._writing = None
+            writing.over.set()
+
+    def _next(self, line: Line) -> bytes:
+        """The frame of what is in the slot, which is empty then. ContractError: too many went unanswered."""
+        desired, self._slot = self._slot, None
+        if desired is None:
+            raise AssertionError("the slot is empty")
         packed, self._sent_all = desired.from_place(self._place)
         self._place = desired.place
-        return talk.push(desired.version, packed)
+        return line.talk.push(desired.version, packed)
 
-    async def read(
-        self, wire: FrameStream, talk: Conversation, pace: Pace, now: Callable[[], float], watch: Watch
-    ) -> None:
-        """The reader: until the sidecar closes."""
-        while (body := await wire.receive(MISSED_HEARTBEATS * pace.heartbeat_s)) is not None:
-            message = talk.receive(body)
-            self.seen_at = now()
-            match message:
-                case Ack():
-                    self._acked(message)
-                    watch.answered(self)
-                case Nack():
-                    self.version = message.in_use
-                    self._refused(message.version, _printable(message.reason))
-                    watch.answered(self)
-                case Refresh():
-                    watch.asked(self, message.issuer)
-                case Report():
-                    self.reports.add(message, trio.current_time())
-                case _:
-                    pass  # a stale answer or an echo: a sign of life
+    def _heard(self, message: ToControl | None, at: float, watch: Watch) -> None:
+        self.seen_at = at
+        match message:
+            case Ack():
+                self._acked(message)
+                watch.answered(self)
+            case Nack():
+                self.version = message.in_use
+                self._refused(message.version, _printable(message.reason))
+                watch.answered(self)
+            case Refresh():
+                watch.asked(self, message.issuer)
+            case Report():
+                self.reports.add(message, trio.current_time())
+            case _:
+                pass  # a stale answer or an echo: a sign of life
 
     def _acked(self, ack: Ack) -> None:
         if self._place == InUse(ack.version, ack.digest):
@@ -174,7 +232,7 @@ class Session:
             self.nacked = (version, reason)
         elif self._slot is None and self.desired is not None:
             self._slot = self.desired
-            self._filled.set()
+            self._send_next()
 
 
 @lru_cache(64)

@@ -30,6 +30,7 @@ class FrameStream:
         self._stream = stream
         self._at_once = stream if isinstance(stream, SendsAtOnce) else None
         self._buffer = FrameBuffer(max_body)
+        self._unsent: bytes | None = None
         self._ready: list[bytes] = []  # the next one last
 
     async def receive(self, timeout_s: float) -> bytes | None:
@@ -46,21 +47,26 @@ class FrameStream:
         raise trio.TooSlowError
 
     async def send(self, frame: bytes, timeout_s: float) -> None:
-        """All of ``frame``, or TooSlowError; after that the stream is of no more use."""
+        """All of ``frame``, after what ``send_nowait`` left. TooSlowError: the stream is of no more use."""
         with trio.fail_after(timeout_s):
+            await self._flush()
             await self._stream.send_all(frame)
-
-    @property
-    def sends_at_once(self) -> bool:
-        """Is there a ``send_nowait``? Only TLS has one."""
-        return self._at_once is not None
 
     def send_nowait(self, frame: bytes) -> bool:
         """As much of ``frame`` as can go at once. False if that was not all: then ``flush`` first."""
-        return self._at_once is not None and self._at_once.send_nowait(frame)
+        if self._at_once is not None:
+            return self._at_once.send_nowait(frame)
+        self._unsent = frame
+        return False
 
     async def flush(self, timeout_s: float) -> None:
         """What ``send_nowait`` left, or TooSlowError."""
+        with trio.fail_after(timeout_s):
+            await self._flush()
+
+    async def _flush(self) -> None:
         if self._at_once is not None:
-            with trio.fail_after(timeout_s):
-                await self._at_once.flush()
+            await self._at_once.flush()
+        elif self._unsent is not None:
+            frame, self._unsent = self._unsent, None
+            await self._stream.send_all(frame)

@@ -1,5 +1,6 @@
 """The push server on real sockets: what is sent at once, and what waits for a socket that takes no more."""
 
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ import trio
 
 from control.distribution import PushServer
 from control.distribution.session import Pace
-from sidecar.contract.messages import CONTROL_NAME
+from sidecar.contract.messages import CONTROL_NAME, Push, Refuse
 from sidecar.contract.snapshot import Route
 
 from .memory_core import MemoryCore
@@ -80,6 +81,35 @@ async def test_who_does_not_read_delays_nobody_and_misses_nothing() -> None:
             versions.append(push.version)
             await stuck.ack(push)
         assert versions == sorted(versions) and len(versions) < 5
+
+
+async def test_who_does_not_read_and_is_taken_out_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
+    """In the middle of a frame: what is left of it comes first, if there is somebody to take it, and the reason is
+    whole; the log tells of no fault."""
+    core = MemoryCore(NOW)
+    async with listening(core) as port, member(core, port) as stuck, member(core, port) as quick:
+        for version in range(1, 6):
+            core.publish(version, routes=large(version))
+            await quick.ack(await quick.hear_push())
+        core.revoke("sc1")
+        while isinstance(said := await stuck.hear(), Push):
+            pass
+        assert isinstance(said, Refuse) and said.code == "revoked"
+        core.publish(6, routes=large(6))
+        assert (await quick.hear_push()).version == 6
+    assert "a connection failed" not in caplog.text
+
+
+async def test_who_breaks_off_within_a_frame_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """While more is published for it: the others get theirs, and the log tells of no fault."""
+    core = MemoryCore(NOW)
+    async with listening(core) as port, member(core, port) as stuck, member(core, port) as quick:
+        for version in range(1, 12):
+            core.publish(version, routes=large(version) if version < 6 else (Route(f"/{version}"),))
+            await quick.ack(await quick.hear_push())
+            if version == 5:
+                await trio.aclose_forcefully(stuck.stream)
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize(("sessions", "heartbeat_s"), [(0, 10), (2000, 10), (3000, 15), (10_000, 50), (20_000, 60)])

@@ -90,6 +90,17 @@ async def test_a_session_does_what_the_table_says(state: State, event: Event, au
         assert isinstance(heard, expected), heard
 
 
+async def test_an_idle_session_is_one_task(autojump_clock: MockClock) -> None:
+    """Whoever writes is gone when all of it is out: memory is what bounds a fleet."""
+    async with stage() as st:
+        before = trio.lowlevel.current_statistics().tasks_living
+        for number in range(1, 4):
+            await st.connect().enter()
+            st.core.publish(number)
+            await trio.sleep(1)
+        assert trio.lowlevel.current_statistics().tasks_living == before + 3
+
+
 def size_of(root: object) -> int:
     """Bytes of everything of ours that hangs on it: containers, bytes, and objects of the contract and this room."""
     seen, total, stack = set[int](), 0, [root]
