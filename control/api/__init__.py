@@ -24,5 +24,6 @@
 ``api_keys``    keys that are shown as they are
 ``issuers``     whose tokens count, and how fresh their keys are
 ``keys``        signing keys and revocations
+``registration``  clients that register themselves, and come back
 ``issuer``      ``/oauth2/token``, ``/.well-known/*``, ``/live``, ``/ready``: open to all
 """

@@ -32,6 +32,7 @@ from . import (
     operators,
     policy,
     problems,
+    registration,
     scopes,
     users,
     versions,
@@ -60,6 +61,7 @@ ROOMS = (
     operators,
     audit,
     oauth,
+    registration,
 )
 """Where the endpoints are. What is not listed is not served; tokens are asked for most often, and looked for first."""
 

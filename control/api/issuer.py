@@ -24,6 +24,7 @@ OPEN = frozenset(
         "/oauth2/par",
         "/oauth2/device_authorization",
         "/oauth2/register",
+        "/oauth2/register/{client_id}",
         "/oauth2/userinfo",
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",

@@ -54,22 +54,6 @@ class DeviceCodes(BaseModel):
     interval: int
 
 
-class Registered(BaseModel):
-    """RFC 7591 section 3.2.1."""
-
-    client_id: str
-    client_id_issued_at: int
-    client_name: str
-    client_secret: str | None = None
-    client_secret_expires_at: int | None = None
-    redirect_uris: list[str]
-    grant_types: list[str]
-    response_types: list[str]
-    token_endpoint_auth_method: str
-    scope: str
-    jwks: dict[str, Any] | None = None
-
-
 class Person(BaseModel):
     """OpenID Connect Core section 5.3.2: what is known, as far as the token's scopes go."""
 
@@ -104,22 +88,6 @@ _AUTHORIZATION = (
     *("redirect_uri", "scope", "resource", "state", "nonce", "prompt", "max_age"),
     *("code_challenge", "code_challenge_method"),
 )
-_TEXT, _TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
-_CLIENT: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    **dict.fromkeys(("redirect_uris", "grant_types", "response_types"), _TEXTS),
-                    **dict.fromkeys(("token_endpoint_auth_method", "client_name", "scope"), _TEXT),
-                    "jwks": {"type": "object"},
-                },
-            }
-        }
-    },
-}
 _TOKEN = _form("token", token_type_hint="")
 
 
@@ -156,20 +124,6 @@ async def push_request(request: Request, mesh: TheMesh) -> Response:
 async def device_authorization(request: Request, mesh: TheMesh) -> Response:
     """RFC 8628: a device asks for a code, which people type in elsewhere."""
     return await answered(request, mesh.issuer.device)
-
-
-@router.post(
-    "/oauth2/register",
-    response_model=Registered,
-    status_code=HTTP_201_CREATED,
-    responses={**REFUSED, 404: {"description": "Clients do not register themselves here."}},
-    openapi_extra={"requestBody": _CLIENT, "security": [{"operator": []}, {}]},
-)
-async def register(request: Request, mesh: TheMesh) -> Response:
-    """RFC 7591: a client registers itself, with the credential of an operator who may. Off unless it is turned on."""
-    if mesh.issuer.registration is None:
-        raise Refusal(404, "Clients do not register themselves here.")
-    return await answered(request, mesh.issuer.registration)
 
 
 @router.get("/oauth2/userinfo", response_model=Person, responses=REFUSED)

@@ -108,6 +108,11 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         "scheme": "basic",
         "description": "A client_id and its secret (RFC 6749 section 2.3.1).",
     }
+    document["components"]["securitySchemes"]["registration"] = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The registration access token of the client (RFC 7592).",
+    }
     document["components"]["responses"] = {f"Problem{status}": _refusal(status) for status in SAID if status != 304}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -21,7 +21,7 @@ from control.store.tables import ApplicationRow, ApplicationSecretRow, AuditRow
 
 from . import application_secrets
 from .application_secrets import ApplicationSecrets
-from .endings import Endings, untold
+from .endings import Ending, Endings, untold
 
 MAX_NAME = 100
 MAX_LIST = 200
@@ -61,6 +61,8 @@ class ApplicationChanges(TypedDict, total=False):
 
 Holds = Callable[[Application], None]
 """Looks at it in the transaction that changes it, and raises Stale if the caller has not seen it so."""
+Within = Callable[[Ending, Application], None]
+"""Changes in the same transaction what belongs to it; or raises, and nothing is changed."""
 Changed = Callable[[str, Collection[str]], None]
 """Told after a change: who made it, and the names that the applications have and had."""
 
@@ -131,13 +133,21 @@ class Applications:
                 return tuple(found)
 
     def update(
-        self, key: str, actor: str, *, holds: Holds | None = None, **changes: Unpack[ApplicationChanges]
+        self,
+        key: str,
+        actor: str,
+        *,
+        holds: Holds | None = None,
+        within: Within | None = None,
+        **changes: Unpack[ApplicationChanges],
     ) -> Application:
         """Change what is named in ``changes``, if the application is as ``holds`` wants it. Turned off, it gets no more
         tokens, and those that it has count no more, also when it is turned on again."""
         with self._endings(actor) as ending:
             session = ending.session
             row = _found(session, key, holds)
+            if within is not None:
+                within(ending, _value(row))
             before, was_active = row.name, row.active
             if "name" in changes and changes["name"] != row.name:
                 row.name = _free_name(session, changes["name"])

@@ -10,6 +10,7 @@ from .applications import Applications
 from .endings import Endings
 from .metadata import TOKEN_PATH
 from .oauth.assertions import Assertions
+from .oauth.client_configuration import ClientConfigurationEndpoint
 from .oauth.clients import Clients
 from .oauth.devices import Devices
 from .oauth.grants import Grants, May, anyone
@@ -18,8 +19,9 @@ from .oauth.logout import Logout
 from .oauth.own_tokens import IdToken
 from .oauth.pushed import PushedRequests
 from .oauth.registration import Admit, RegistrationEndpoint
+from .oauth.registration_access import RegistrationAccess
 from .oauth.userinfo import Describe, UserInfoEndpoint
-from .token_endpoint import Handle, Read, TokenEndpoint
+from .token_endpoint import Configure, Handle, Read, TokenEndpoint
 
 
 class BuiltinIssuer:
@@ -44,7 +46,9 @@ class BuiltinIssuer:
         may: May = anyone,
     ) -> None:
         self._applications, self._clock, self.url = applications, clock, url
+        self._access = RegistrationAccess(database)
         self.registration: Handle | None = None
+        self.configuration: Configure | None = None
         self.clients, self.grants = Clients(database, endings), Grants(database, clock, withdraw, endings, may)
         self.endpoint = endpoint = TokenEndpoint(applications, tokens, self.clients, self.grants)
         endpoint.take_assertions(Assertions(database, (url, url + TOKEN_PATH), clock))
@@ -62,6 +66,7 @@ class BuiltinIssuer:
         self.userinfo = UserInfoEndpoint(read, describe).handle
 
     def let_register(self, admit: Admit) -> None:
-        """Let clients register themselves, with the credential of an operator whom ``admit`` knows."""
-        endpoint = RegistrationEndpoint(self._applications, self.clients, admit, self._clock)
-        self.registration = self.endpoint.registration(endpoint)
+        """Let clients register themselves, with the credential of an operator whom ``admit`` knows, and come back."""
+        means = (self._applications, self.clients, self._access, self.url)
+        self.registration = self.endpoint.registration(RegistrationEndpoint(*means, admit, self._clock))
+        self.configuration = self.endpoint.configuration(ClientConfigurationEndpoint(*means, self._clock))

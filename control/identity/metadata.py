@@ -7,6 +7,7 @@ from .oauth.claimant import AUTH_METHODS, CONFIDENTIAL
 from .oauth.client_keys import ALGORITHMS
 from .oauth.clients import DEVICE, EXCHANGE
 from .oauth.device_grant import PAGE_PATH
+from .oauth.registration import REGISTRATION_PATH
 
 TOKEN_PATH = "/oauth2/token"
 JWKS_PATH = "/.well-known/jwks.json"
@@ -16,7 +17,6 @@ _ENDPOINTS = {
     "revocation_endpoint": "/oauth2/revoke",
     "introspection_endpoint": "/oauth2/introspect",
 }
-REGISTRATION_PATH = "/oauth2/register"
 _WITH_PEOPLE = {
     "authorization_endpoint": AUTHORIZE_PATH,
     "pushed_authorization_request_endpoint": "/oauth2/par",

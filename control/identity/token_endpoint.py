@@ -23,6 +23,7 @@ from .applications import Applications
 from .oauth.assertions import Assertions
 from .oauth.authorization import Authorization
 from .oauth.claimant import CONFIDENTIAL, PRIVATE_KEY_JWT, Claimant
+from .oauth.client_configuration import ClientConfigurationEndpoint, ConfigurationRequest
 from .oauth.clients import Clients
 from .oauth.device_grant import DeviceAuthorization, DeviceEndpoint, DeviceGrant
 from .oauth.devices import Devices
@@ -37,6 +38,7 @@ from .oauth.revocation import Revocation
 from .oauth.token_grants import AlwaysS256, CodeGrant, RefreshGrant, refused
 from .token_request import AuthlibRequest, TokenRequest, read_token_request
 
+NO_CONTENT = 204
 Response = tuple[int, list[tuple[str, str]], bytes]
 Read = Callable[[str], AccessToken | None]
 """What a text says if it is an access token of ours that counts."""
@@ -115,7 +117,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # Authlib has no type
         return AuthlibRequest(request)
 
     def handle_response(self, status: int, body: Mapping[str, Any], headers: list[tuple[str, str]]) -> Response:
-        return status, headers, json.dumps(body).encode()
+        return status, headers, b"" if status == NO_CONTENT else json.dumps(body).encode()
 
     def save_token(self, token: object, request: object) -> None:
         """Nothing is kept: a token proves itself."""
@@ -188,8 +190,20 @@ class TokenEndpoint:
         def answered(method: str, headers: Mapping[str, str], body: bytes) -> Response:
             if method != "POST":
                 return 405, [("Allow", "POST"), ("Cache-Control", "no-store")], b""
-            scheme, _, shown = {n.lower(): v for n, v in headers.items()}.get("authorization", "").partition(" ")
-            request = RegistrationRequest(shown.strip() if scheme.lower() == "bearer" else "", body)
+            request = RegistrationRequest(_bearer(headers), body)
+            response: Response = self._server.create_endpoint_response(endpoint.ENDPOINT_NAME, request)
+            return response
+
+        return answered
+
+    def configuration(self, endpoint: ClientConfigurationEndpoint) -> "Configure":
+        """RFC 7592, as one function of a request and the client_id in its path."""
+        self._server.register_endpoint(endpoint)
+
+        def answered(client_id: str, method: str, headers: Mapping[str, str], body: bytes) -> Response:
+            if method not in ("GET", "PUT", "DELETE"):
+                return 405, [("Allow", "DELETE, GET, PUT"), ("Cache-Control", "no-store")], b""
+            request = ConfigurationRequest(method, client_id, _bearer(headers), body)
             response: Response = self._server.create_endpoint_response(endpoint.ENDPOINT_NAME, request)
             return response
 
@@ -222,5 +236,12 @@ class TokenEndpoint:
         return answer(request)
 
 
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, shown = {name.lower(): value for name, value in headers.items()}.get("authorization", "").partition(" ")
+    return shown.strip() if scheme.lower() == "bearer" else ""
+
+
 Handle = Callable[[str, Mapping[str, str], bytes], Response]
 """Method, headers and body of a request, and its answer."""
+Configure = Callable[[str, str, Mapping[str, str], bytes], Response]
+"""The same, of what is the client's whose id comes first."""

@@ -20,7 +20,8 @@ from control.authority.signing_keys import Algorithm, algorithm_named
 from control.authority.vault import Vault
 from control.errors import ControlError, NotFound
 from control.identity import Applications, BuiltinIssuer, Operators
-from control.identity.metadata import REGISTRATION_PATH, discovery, metadata
+from control.identity.metadata import discovery, metadata
+from control.identity.oauth.registration import REGISTRATION_PATH
 from control.identity.people import Room
 from control.identity.roles import Role, covers, suffices
 from control.issuers.held import DEFAULT_GRACE_S

@@ -313,6 +313,17 @@ class OAuthClientRow(Base):
     jwks: Mapped[dict[str, list[dict[str, str]]] | None] = mapped_column(JSON(none_as_null=True))
 
 
+class RegistrationAccessRow(Base):
+    """What opens the registration of a client that made it itself, as a SHA-256, and what it last said of itself."""
+
+    __tablename__ = "registration_access"
+    client_id: Mapped[str] = mapped_column(
+        String(64), ForeignKey("oauth_client.client_id", ondelete="CASCADE"), primary_key=True
+    )
+    token_hash: Mapped[bytes]
+    said: Mapped[dict[str, Any]]
+
+
 class OAuthGrantRow(Base):
     """What one person let one client do, once: its authorization code, and the family of the refresh tokens that
     came of it. Of the code only the SHA-256 is kept."""
@@ -365,7 +376,8 @@ class UsedAssertionRow(Base):
 
 
 class PushedRequestRow(Base):
-    """An authorization request that a client sent ahead (RFC 9126), by the SHA-256 of its ``request_uri``."""
+    """An authorization request that a client sent ahead (RFC 9126), by the SHA-256 of its ``request_uri``.
+    ``answered_by``: who allowed it, "" if it was denied, null while it waits."""
 
     __tablename__ = "pushed_request"
     hash: Mapped[bytes] = mapped_column(primary_key=True)
@@ -373,6 +385,7 @@ class PushedRequestRow(Base):
         String(64), ForeignKey("oauth_client.client_id", ondelete="CASCADE"), index=True
     )
     query: Mapped[str]
+    answered_by: Mapped[str | None]
     expires_at: Mapped[int] = mapped_column(index=True)
 
 

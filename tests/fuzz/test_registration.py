@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.control.identity.test_client_configuration import INFORMATION, again, configure, registered
 from tests.control.identity.test_oauth import BACK, Rig
 from tests.control.identity.test_registration import JWK, register
 
@@ -48,3 +49,25 @@ def test_any_metadata(rig: Rig, said: dict[str, Any]) -> None:
 def test_any_bytes(rig: Rig, body: bytes) -> None:
     """Also what is no JSON."""
     assert register(rig, body)[0] == 400
+
+
+@pytest.fixture(scope="module")
+def client(rig: Rig) -> dict[str, Any]:
+    """What one was told when it registered."""
+    return registered(rig, token_endpoint_auth_method="none")
+
+
+SAID_ANEW = st.dictionaries(st.sampled_from([*NAMES, *INFORMATION, "client_secret"]), JSON)
+
+
+@settings(QUICK, max_examples=60)
+@given(said=SAID_ANEW, body=st.binary(max_size=99))
+def test_anything_said_anew(rig: Rig, client: dict[str, Any], said: dict[str, Any], body: bytes) -> None:
+    """RFC 7592: over what is registered, and as bytes; what is taken is what is read afterwards, and no more."""
+    assert configure(rig, "PUT", client, body)[0] == 400
+    status, answer = configure(rig, "PUT", client, again(client, **said))
+    assert status in (200, 400)
+    _, now = configure(rig, "GET", client)
+    assert set(now["scope"].split()) <= {"openid", "profile", "email"}
+    if status == 200:
+        assert again(now) == {name: value for name, value in again(answer).items() if name != "client_secret"}

@@ -11,7 +11,10 @@
 ``exchange``       RFC 8693: a token that says no more, for whoever acts for somebody
 ``devices``        RFC 8628: what devices wait for, and what people said to it
 ``device_grant``   RFC 8628 over Authlib: the endpoint, the grant, what the page stands on
-``registration``   RFC 7591: a client registers itself
+``client_metadata``      RFC 7591: what a client says of itself, and what is told of it
+``registration``         RFC 7591: a client registers itself
+``registration_access``  RFC 7592: the tokens by which it comes back
+``client_configuration`` RFC 7592: it reads, replaces and removes what it registered
 ``authorization``  the authorization endpoint without its pages: look at a request, allow it, deny it
 ``question``       what people are asked, and how fresh their signing in has to be
 ``pushed``         RFC 9126: requests that clients send ahead

@@ -63,7 +63,7 @@ class Authorization:
                 "they signed in too long ago", error="login_required", redirect_uri=question.redirect_uri
             )
             raise self._refused(late, request)
-        self._take(request)
+        self._take(request, subject)
         data = request.payload.data
         code = self._server.grants.begin(
             question.client_id,
@@ -81,7 +81,7 @@ class Authorization:
     def deny(self, query: str) -> str:
         """The person said no: where the browser goes, with ``access_denied``. Refused."""
         request, question = self._checked(query)
-        self._take(request)
+        self._take(request, "")
         error = AccessDeniedError(redirect_uri=question.redirect_uri, state=request.payload.state)
         return self._location(error) or question.redirect_uri
 
@@ -110,9 +110,9 @@ class Authorization:
         request.pushed = name
         return request
 
-    def _take(self, request: AuthlibRequest) -> None:
+    def _take(self, request: AuthlibRequest, subject: str) -> None:
         """What was sent ahead is answered once."""
-        if request.pushed and not self._server.pushed.take(request.pushed):
+        if request.pushed and not self._server.pushed.take(request.pushed, subject):
             raise Refused("invalid_request_uri", "it was answered already", None)
 
     def _question(self, request: AuthlibRequest, redirect_uri: str) -> Question:

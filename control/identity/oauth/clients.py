@@ -122,10 +122,9 @@ class Clients:
     ) -> Registration:
         """Change what is named in ``changes``; NotFound, Invalid."""
         with self._database.write() as session:
-            row, name = _found(session, client_id, holds)
+            row, _ = _found(session, client_id, holds)
             after = checked(replace(_value(row), **changes))  # type: ignore[arg-type]  # sequences become tuples there
-            _write(row, after)
-            record(session, now, actor, "client.update", name, **_said(after))
+            rewrite(session, after, actor, now)
         return after
 
     def remove(self, client_id: str, actor: str, now: float, *, holds: Holds | None = None) -> None:
@@ -135,6 +134,19 @@ class Clients:
             ending.of_grants("the client was removed", client_id=client_id)
             ending.session.delete(row)
             record(ending.session, now, actor, "client.remove", name)
+
+
+def in_session(session: Session, client_id: str) -> Registration | None:
+    """Of that application, as the transaction sees it."""
+    row = session.get(OAuthClientRow, client_id)
+    return None if row is None else _value(row)
+
+
+def rewrite(session: Session, after: Registration, actor: str, now: float) -> None:
+    """It is ``after``, which is checked, from the end of the transaction on; NotFound."""
+    row, name = _found(session, after.client_id, None)
+    _write(row, after)
+    record(session, now, actor, "client.update", name, **_said(after))
 
 
 def checked(asked: Registration) -> Registration:

@@ -22,6 +22,9 @@ from .claimant import AUTH_METHODS
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 LIFETIME_S = 600
 """Long enough to sign in, with a second factor, on the way."""
+AGAIN_S = 30
+"""So long an answer can be given once more by who gave it: the button was clicked twice, and the browser shows what
+comes of the second click (section 4 lets a server do so)."""
 MAX_WAITING = 1000
 """Of one client."""
 _PROOF = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
@@ -38,10 +41,8 @@ class PushedRequests:
         name, now = new_secret(PREFIX), int(self._clock())
         with self._database.write() as session:
             session.execute(delete(PushedRequestRow).where(PushedRequestRow.expires_at <= now))
-            of_client = (
-                select(func.count()).select_from(PushedRequestRow).where(PushedRequestRow.client_id == client_id)
-            )
-            if (session.scalar(of_client) or 0) >= MAX_WAITING:
+            waits = (PushedRequestRow.client_id == client_id) & PushedRequestRow.answered_by.is_(None)
+            if (session.scalar(select(func.count()).select_from(PushedRequestRow).where(waits)) or 0) >= MAX_WAITING:
                 return None
             kept = {"client_id": client_id, "query": query, "expires_at": now + LIFETIME_S}
             session.add(PushedRequestRow(hash=hash_of(name), **kept))
@@ -55,13 +56,16 @@ class PushedRequests:
                 return None
             return row.query
 
-    def take(self, name: str) -> bool:
-        """It is answered; False if it was already."""
+    def take(self, name: str, subject: str) -> bool:
+        """It is answered by ``subject`` ("": by a no); False if it was already, otherwise or too long ago."""
+        now = int(self._clock())
         with self._database.write() as session:
             row = session.get(PushedRequestRow, hash_of(name))
-            if row is not None:
-                session.delete(row)
-            return row is not None
+            if row is None or row.expires_at <= now:
+                return False
+            if row.answered_by is None:
+                row.answered_by, row.expires_at = subject, min(row.expires_at, now + AGAIN_S)
+            return row.answered_by == subject
 
 
 class PushedRequestEndpoint(Endpoint):  # type: ignore[misc]  # Authlib has no types

@@ -61,6 +61,8 @@ ELSEWHERE = {
     "DELETE /v1/users/{key}/sessions/{session}": "needs a session: test_users",
     "DELETE /v1/users/{key}/second-factor": "needs a second factor: test_users",
     "POST /oauth2/register": "off unless it is turned on: test_registration",
+    "PUT /oauth2/register/{client_id}": "the same: test_client_configuration",
+    "DELETE /oauth2/register/{client_id}": "the same: test_client_configuration",
     "POST /oauth2/revoke": "needs a token: test_revocation_by_clients",
 }
 CHANGES_NOTHING = {

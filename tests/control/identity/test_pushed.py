@@ -1,6 +1,6 @@
 """RFC 9126: a client sends its request ahead, and people bring its name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from control.identity.oauth.authorization import Refused
-from control.identity.oauth.pushed import LIFETIME_S, MAX_WAITING, PREFIX
+from control.identity.oauth.pushed import AGAIN_S, LIFETIME_S, MAX_WAITING, PREFIX
 
 from .test_oauth import BACK, CHALLENGE, STOCK, Rig
 
@@ -47,19 +47,39 @@ def test_what_was_sent_ahead_is_asked(rig: Rig) -> None:
     assert rig.redeem(answer["code"][0], **proof)[0] == 200
 
 
+def _refused_to(call: Callable[[], str]) -> bool:
+    with pytest.raises(Refused) as refused:
+        call()
+    return (refused.value.error, refused.value.location) == ("invalid_request_uri", None)
+
+
 @pytest.mark.parametrize("answer", ["allow", "deny"])
 def test_it_is_answered_once(rig: Rig, answer: str) -> None:
-    """By yes or by no; looking at it is free."""
-    query = brought(rig, push(rig)[1]["request_uri"])
+    """By yes or by no, and by nobody else after that; looking at it is free."""
+    query, allow = brought(rig, push(rig)[1]["request_uri"]), rig.authorization.allow
     for _ in range(2):
         rig.authorization.look(query)
     if answer == "allow":
-        rig.authorization.allow(query, "ann")
+        allow(query, "ann")
+        assert _refused_to(lambda: rig.authorization.deny(query))
     else:
         rig.authorization.deny(query)
-    with pytest.raises(Refused) as refused:
-        rig.authorization.allow(query, "ann")
-    assert (refused.value.error, refused.value.location) == ("invalid_request_uri", None)
+        assert _refused_to(lambda: allow(query, "ann"))
+    assert _refused_to(lambda: allow(query, "bea"))
+    rig.now += AGAIN_S
+    for call in (lambda: allow(query, "ann"), lambda: rig.authorization.deny(query)):
+        assert _refused_to(call)
+
+
+def test_a_button_that_is_clicked_twice(rig: Rig) -> None:
+    """Browsers show what comes of the second click: a code that counts, or the same no."""
+    query = brought(rig, push(rig)[1]["request_uri"])
+    first, second = (parse_qs(urlsplit(rig.authorization.allow(query, "ann")).query) for _ in range(2))
+    assert first["state"] == second["state"] and first["code"] != second["code"]
+    proof = {"client_id": rig.web.client_id, "client_secret": rig.secret}
+    assert rig.redeem(second["code"][0], **proof)[0] == 200
+    no = brought(rig, push(rig)[1]["request_uri"])
+    assert rig.authorization.deny(no) == rig.authorization.deny(no)
 
 
 def test_it_serves_its_own_client_for_a_while(rig: Rig) -> None:

@@ -39,7 +39,7 @@ def test_a_client_that_registers_itself_lets_people_sign_in(rig: Rig) -> None:
         rig, {"client_name": "Notes", "redirect_uris": [BACK], "token_endpoint_auth_method": "none"}
     )
     assert status == 201 and "client_secret" not in said
-    assert (said["grant_types"], said["response_types"], said["scope"]) == ([CODE], ["code"], "openid")
+    assert (said["grant_types"], said["response_types"], said["scope"]) == ([CODE, "refresh_token"], ["code"], "openid")
     assert said["client_name"].startswith("Notes-")
     code = rig.code(client_id=said["client_id"], scope="openid")
     _, got = rig.redeem(code, client_id=said["client_id"])

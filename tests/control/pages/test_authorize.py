@@ -2,6 +2,8 @@
 
 import httpx
 
+from control.identity.oauth.pushed import AGAIN_S
+
 from .browser import Browser
 from .conftest import BACK, HERE, PASSWORD, VERIFIER, House, sign_in
 
@@ -87,13 +89,16 @@ async def test_somebody_else(house: House, browser: Browser) -> None:
 
 
 async def test_a_request_that_was_sent_ahead(house: House, browser: Browser) -> None:
-    """RFC 9126: the browser brings its name alone, and it is answered once."""
+    """RFC 9126: the browser brings its name alone. Who clicks twice gets where the second click leads; later it is no
+    more."""
     auth = (house.web.client_id, house.secret)
-    pushed = await browser.http.post("/oauth2/par", content=house.query(prompt="login"), auth=auth,
+    pushed = await browser.http.post("/oauth2/par", content=house.query(), auth=auth,
                                      headers={"Content-Type": "application/x-www-form-urlencoded"})  # fmt: skip
     where = f"/oauth2/authorize?client_id={house.web.client_id}&request_uri={pushed.json()['request_uri']}"
     page = await sign_in(browser, where)
-    assert (await browser.send(page, "consent", "allow")).said["code"]
+    for _ in range(2):
+        assert (await browser.send(page, "consent", "allow")).said["code"]
+    house.clock.now += AGAIN_S
     assert (await browser.send(page, "consent", "allow")).status == 400
 
 
