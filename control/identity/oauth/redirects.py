@@ -1,10 +1,12 @@
 """Where a client may have people sent back to: compared as text, never by likeness (RFC 9700 section 2.1). A native
 application's loopback port alone is free (RFC 8252 section 7.3)."""
 
+import re
 from urllib.parse import urlsplit
 
 MAX_URI = 2000
 _LOOPBACK = ("127.0.0.1", "::1")
+_BUT_FOR_PORT = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?((?:[/?].*)?)", re.ASCII)
 _DANGEROUS = frozenset({"javascript", "data", "vbscript", "file", "about", "blob"})
 
 
@@ -33,9 +35,5 @@ def is_same(uri: str, known: str) -> bool:
 
 def _same_but_for_port(uri: str, known: str) -> bool:
     """RFC 8252 section 7.3: of a loopback address, not of a name."""
-    if not is_redirect_uri(uri):
-        return False
-    one, other = urlsplit(uri), urlsplit(known)
-    if one.scheme != "http" or other.scheme != "http" or other.hostname not in _LOOPBACK:
-        return False
-    return (one.hostname, one.path, one.query) == (other.hostname, other.path, other.query)
+    one, other = _BUT_FOR_PORT.fullmatch(uri), _BUT_FOR_PORT.fullmatch(known)
+    return is_redirect_uri(uri) and one is not None and other is not None and one.groups() == other.groups()

@@ -56,6 +56,32 @@ def test_what_makes_no_sense_is_not_registered(rig: Rig, asked: Mapping[str, Any
     assert rig.clients.get(application.client_id) is None
 
 
+def test_of_a_loopback_address_the_port_alone_is_free(rig: Rig) -> None:
+    """RFC 8252 section 7.3: all else of it is the same text, down to an empty query and the letters of the scheme."""
+    known = ["http://127.0.0.1:9/back", "http://[::1]/back?a=b", "http://localhost:9/back"]
+    kept = rig.clients.update(rig.web.client_id, "ann", NOW, redirect_uris=known)
+    for uri in (*known, "http://127.0.0.1/back", "http://127.0.0.1:65535/back", "http://[::1]:8/back?a=b"):
+        assert kept.may_return_to(uri), uri
+    other = ("/back?", "/back#", "/back/", "/Back", "/back;x", "/%62ack", "/./back", "", "/back?a=b")
+    for uri in (
+        *(f"http://127.0.0.1:8{rest}" for rest in other),
+        *("http://127.0.0.1:/back", "http://127.0.0.1:65536/back", "http://127.0.0.1:8@evil.test/back"),
+        *(
+            "HTTP://127.0.0.1:8/back",
+            "https://127.0.0.1:8/back",
+            "http://127.0.0.1.evil.test/back",
+            "http://127.1/back",
+        ),
+        *(
+            "http://[::1]:8/back",
+            "http://[::1]:8/back?a=b&",
+            "http://[0:0:0:0:0:0:0:1]/back?a=b",
+            "http://localhost/back",
+        ),
+    ):
+        assert not kept.may_return_to(uri), uri
+
+
 def test_a_registration_is_kept_as_it_was_said(rig: Rig) -> None:
     """Once each, found by client_id; nobody registers twice, or what is no application."""
     application, _ = rig.applications.create("other", "ann")
