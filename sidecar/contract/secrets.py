@@ -2,8 +2,8 @@
 
 A caller who puts a token into a path, or into a header where none belongs, must not find it in a log that others read.
 Knows shapes and no meaning: a compact JWS or JWE (its header is JSON, so that it begins ``eyJ``), whole or cut off in
-its second part, and what control issues (``sgk_<id>_<secret>``, of which the id stays, and ``sgj1_``, ``sgs_``,
-``sgo_``).
+its second part, and what control issues (``sgk_<id>_<secret>``, of which the id stays, ``sgj1_``, and ``sg``, a letter
+and ``_``: secrets of applications and operators, codes, refresh and registration tokens, links, cookies).
 """
 
 import re
@@ -14,7 +14,7 @@ _DOT = r"(?:\.|%(?:25)*2[Ee])"
 _BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=%20))"
 _SHAPES = re.compile(
     rf"eyJ[A-Za-z0-9_-]{{10,}}{_DOT}(?:[A-Za-z0-9_-]|{_DOT})*"
-    rf"|{_BEGINS}(sgk_[0-9A-Za-z-]{{1,64}}_)[0-9A-Za-z_-]+|{_BEGINS}(sg(?:j1|s|o)_)[0-9A-Za-z_-]+"
+    rf"|{_BEGINS}(sgk_[0-9A-Za-z-]{{1,64}}_)[0-9A-Za-z_-]+|{_BEGINS}(sg(?:j1|[cdlmorstw])_)[0-9A-Za-z_-]+"
 )
 
 

@@ -5,6 +5,9 @@ import logging
 import pytest
 import trio
 
+from control.identity import credentials
+from control.identity.oauth import device_grant, families, grants, registration_access
+from control.identity.people import passwords, sessions, sign_in
 from sidecar.authz.evaluator import Evaluator, RequestFacts
 from sidecar.authz.explain import explain
 from sidecar.contract.journal import JsonLines
@@ -65,6 +68,18 @@ def test_a_message_of_the_process_holds_none() -> None:
     text = JsonLines().format(record)
     assert SIGNATURE not in text
     assert JOIN[5:] not in text
+
+
+def test_whatever_control_hands_out_is_masked() -> None:
+    """Secrets of applications and operators, codes, refresh tokens, links, cookies: each has a prefix of its own."""
+    issued = [
+        *(credentials.APPLICATION_PREFIX, credentials.OPERATOR_PREFIX, families.REFRESH_PREFIX, grants.CODE_PREFIX),
+        *(device_grant.CODE_PREFIX, registration_access.PREFIX, passwords.LINK_PREFIX, sessions.COOKIE_PREFIX),
+        sign_in.TICKET_PREFIX,
+    ]
+    assert len(set(issued)) == len(issued)
+    for prefix in issued:
+        assert masked(f"/a/{credentials.new_secret(prefix)}/b") == f"/a/{prefix}***/b"
 
 
 def test_what_is_no_credential_stays() -> None:
