@@ -55,8 +55,12 @@ class Person:
 
     def open(self, url: str) -> Page:
         """Goes there, as far as it is control's; signs in if asked."""
-        page = self._followed(self._http.get(url))
+        page = self.look(url)
         return self.send(page, "sign_in", **self._known) if any(one.name == "sign_in" for one in page.forms) else page
+
+    def look(self, url: str) -> Page:
+        """Goes there and does nothing."""
+        return self._followed(self._http.get(url))
 
     def send(self, page: Page, form: str, button: str | None = None, **typed: str) -> Page:
         """A form of the page, by the button of that name."""
