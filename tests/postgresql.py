@@ -34,7 +34,11 @@ class PostgreSQL:
             url = self.empty()
             open_database(Path(), url).close()
             self._migrated = url
-        return self._made(self._migrated.partition("?")[0].rpartition("/")[2])
+        return self.copy(self._migrated)
+
+    def copy(self, url: str) -> str:
+        """The URL of a new one with all that is in that one, which nobody uses just now."""
+        return self._made(url.partition("?")[0].rpartition("/")[2])
 
     def stop(self) -> None:
         """As if the machine had been switched off."""

@@ -22,6 +22,8 @@ from markupsafe import Markup
 from .shown import EXAMPLES
 
 BASE, STYLE = "base.html", "style.css"
+SHARED = (BASE, "wanted.html")
+"""What pages are made of, and none by itself."""
 MAX_BYTES = 256 * 1024
 
 
@@ -33,7 +35,7 @@ class Templates:
     """Thread-safe. ``directory``: an operator's own; BrokenTemplate. ``site``: what the pages call themselves."""
 
     def __init__(self, site: str, directory: Path | None = None) -> None:
-        ours = {name: _ours(name) for name in (BASE, STYLE, *EXAMPLES)}
+        ours = {name: _ours(name) for name in (*SHARED, STYLE, *EXAMPLES)}
         theirs = {} if directory is None else _read(directory, ours)
         texts = {**ours, **theirs}
         self.style = texts.pop(STYLE)
@@ -57,9 +59,10 @@ class Templates:
 
     def _try(self, directory: Path | None, theirs: set[str], ours: Environment) -> None:
         for name, examples in EXAMPLES.items():
-            if name not in theirs and BASE not in theirs:
+            shared = [one for one in SHARED if one in theirs]
+            if name not in theirs and not shared:
                 continue
-            file = f"{directory}/{name if name in theirs else BASE}"
+            file = f"{directory}/{name if name in theirs else shared[0]}"
             for values in examples:
                 try:
                     page = self.render(name, values)
