@@ -5,7 +5,7 @@ its place. What is used in between moves back into the younger. So a flood of th
 nothing that is in use, and costs no more than its own entries.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -13,15 +13,16 @@ V = TypeVar("V")
 
 
 class Memo(Generic[K, V]):
-    """At most twice ``most`` entries. ``young`` may be looked into directly; what is not there, ``recall`` may
-    know. No value is false."""
+    """At most twice ``most`` entries, or as many as ``weigh`` that together. ``young`` may be looked into directly;
+    what is not there, ``recall`` may know. No value is false."""
 
-    __slots__ = ("_most", "_old", "young")
+    __slots__ = ("_most", "_old", "_weigh", "_weight", "young")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, weigh: Callable[[V], int] = lambda _value: 1) -> None:
         self.young: dict[K, V] = {}
         self._old: dict[K, V] = {}
-        self._most = most
+        self._most, self._weigh = most, weigh
+        self._weight = 0
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)
@@ -39,10 +40,14 @@ class Memo(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Remember it."""
-        if len(self.young) >= self._most:
+        before = self.young.get(key)
+        added = self._weigh(value) - (0 if before is None else self._weigh(before))
+        if self._weight + added > self._most:
             self._old, self.young = self.young, {}
+            self._weight, added = 0, self._weigh(value)
         self.young[key] = value
+        self._weight += added
 
     def clear(self) -> None:
         """Forget everything."""
-        self.young, self._old = {}, {}
+        self.young, self._old, self._weight = {}, {}, 0

@@ -28,7 +28,8 @@ from .memo import Memo
 
 _PLACE_OF_ID = "decision-id-to-be-put-in"
 MAX_TARGETS = 1024
-MAX_TOKENS = 4096
+MAX_TOKENS_BYTES = 12 * 1024 * 1024
+"""Of what is known of tokens, in each of a memo's two generations: some 13,000 with ordinary claims."""
 MAX_ROUTES = 64
 """Of one token."""
 MAX_KEY_BYTES = 512
@@ -94,7 +95,7 @@ class Rulings:
         self.asked: AskedReader = same.asked if same else AskedReader(count_limit, dropped_of(forward.claims))
         self._places: Memo[bytes, Place] = same._places if same else Memo(MAX_TARGETS)
         self._reads_host = evaluator.steady.reads_host
-        self._who: Memo[bytes, Who] = Memo(MAX_TOKENS)
+        self._who: Memo[bytes, Who] = Memo(MAX_TOKENS_BYTES, _bytes_of)
         self._false: Memo[bytes, str] = Memo(MAX_FALSE)
         self._anybody = Who()
         self._refusal: tuple[bytes, bytes] | None = None
@@ -187,6 +188,11 @@ class Rulings:
 
     def _key(self, asked: Asked) -> bytes:
         return b"%b\n%b" % (asked.first, asked.host) if self._reads_host else asked.first
+
+
+def _bytes_of(who: Who) -> int:
+    """In memory, roughly: the objects around them take so much."""
+    return 640 + len(who.identity) + 2 * len(who.subject)
 
 
 def _is_plain(route: Route) -> bool:
