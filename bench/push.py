@@ -130,8 +130,12 @@ class Control:
         http, push = (f"127.0.0.1:{port}" for port in self._ports)
         command = [*pin, str(BIN / "control"), "serve", "--http", http, "--push", push, "--data", str(self._data)]
         self._processes.start("control", command, READY, {"CONTROL_TOKEN": self._token})
+        # A fleet may take longer to answer than control keeps a connection on which nothing is asked.
         self.api = httpx.Client(
-            base_url=f"http://{http}", headers={"Authorization": f"Bearer {self._token}"}, trust_env=False, timeout=120
+            base_url=f"http://{http}",
+            headers={"Authorization": f"Bearer {self._token}", "Connection": "close"},
+            trust_env=False,
+            timeout=120,
         )
 
     def kill(self) -> None:
