@@ -9,11 +9,11 @@ import pytest
 from control.identity.credentials import hash_of
 from control.identity.oauth.clients import CODE, EXCHANGE
 from control.store.tables import RegistrationAccessRow
-from tests.control.either_store import either_store, postgresql
+from tests.control.either_store import either_store
 from tests.control.identity.test_client_configuration import ELSEWHERE, again, configure, registered
 from tests.control.identity.test_oauth import BACK, NOW, Rig
 
-__all__ = ["either_store", "postgresql"]
+__all__ = ["either_store"]
 METHODS = ("GET", "PUT", "DELETE")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from control.mesh import open_mesh
-from tests.postgresql import PostgreSQL, postgresql
+from tests.postgresql import PostgreSQL
 
 from .conftest import HERE, Clock, House
 from .test_authorize import test_a_request_that_was_sent_ahead
@@ -16,7 +16,6 @@ from .test_reset import test_sessions_end
 from .test_sign_in import test_a_recovery_code, test_twice_at_once
 
 __all__ = [
-    "postgresql",
     "test_a_code",
     "test_a_device",
     "test_a_recovery_code",
