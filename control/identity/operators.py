@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from control.errors import Conflict, Denied, Invalid, NotFound
+from control.errors import Conflict, Corrupt, Denied, Invalid, NotFound
 from control.store import Database
 from control.store.audit import record
 from control.store.tables import OperatorRow
@@ -231,6 +231,16 @@ class Operators:
             revoked=False,
         )
         return row, token
+
+
+def check(session: Session) -> None:
+    """Corrupt, if one has a role or a scope that there is not: for a database that came from elsewhere."""
+    try:
+        for row in session.scalars(select(OperatorRow)):
+            role_named(row.role)
+            checked_scopes(row.scopes)
+    except Invalid as error:
+        raise Corrupt(f"an operator may do what nobody may: {error}") from None
 
 
 def _check_gift(giver: Operator | None, role: Role, scopes: Sequence[str] | None) -> None:

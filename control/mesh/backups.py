@@ -17,6 +17,7 @@ from control.authority import keyring
 from control.authority.at_rest import master_key_ids
 from control.authority.authority import open_authority
 from control.authority.vault import Vault
+from control.identity import operators
 from control.store.audit import record
 from control.store.backup import NotRestored
 from control.store.backup_file import Header
@@ -29,7 +30,7 @@ from control.store.tables import (
     VersionRow,
 )
 
-from . import increments, versions
+from . import increments, revocations, versions
 from .ledger import SYSTEM
 
 STEP = 1_000_000_000
@@ -55,6 +56,8 @@ def go_on(session: Session, header: Header, now: float) -> Mapping[str, Any]:
     """Make the first version after a restore, in the transaction that restores; what there is then, as ``described``,
     whatever the header says. NotRestored if there are no numbers left, Corrupt if control could not start with it."""
     keyring.check(session)
+    revocations.check(session, now)
+    operators.check(session)
     if not master_key_ids(session) - {""}:  # what is encrypted the next start looks at
         open_authority(session, now, Vault())
     made = dt.datetime.fromtimestamp(min(max(header.created_at, 0), 2**35), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from control.errors import Invalid
+from control.errors import Corrupt, Invalid
 from control.policy.model import Policy, PolicyIssuer
 from control.store.tables import RevocationRow
 from sidecar.authn.principal import MAX_NAME_CHARS, is_name
-from sidecar.contract.snapshot import Revocation
+from sidecar.contract.snapshot import Revocation, Snapshot, decode, encode
+from sidecar.contract.strict import ContractError
 
 MAX_REVOCATIONS = 20_000
 """In the whole mesh."""
@@ -173,3 +174,11 @@ def as_contract(entries: list[RevocationInfo]) -> tuple[Revocation, ...]:
     """The same as a snapshot carries them."""
     # ``by`` was checked when the entry was made.
     return tuple(Revocation(e.issuer, e.by, e.value, e.before, e.until) for e in entries)  # type: ignore[arg-type]
+
+
+def check(session: Session, at: float) -> None:
+    """Corrupt, if an entry is none that a sidecar would take: for a database that came from elsewhere."""
+    try:
+        decode(encode(Snapshot("check", "check", 1, 0, revocations=as_contract(in_force(session, at)))))
+    except ContractError as error:
+        raise Corrupt(f"a revocation is none that sidecars take: {error}") from None

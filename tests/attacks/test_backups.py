@@ -137,6 +137,34 @@ def test_what_control_could_not_start_with_is_not_restored(
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    ("table", "changes", "said"),
+    [
+        ("revocation", {"by": "mood"}, "a revocation is none that sidecars take"),
+        ("revocation", {"value": ""}, "a revocation is none that sidecars take"),
+        ("revocation", {"before": -1}, "a revocation is none that sidecars take"),
+        ("revocation", {"until": 2**62}, "a revocation is none that sidecars take"),
+        ("operator", {"role": "king"}, "an operator may do what nobody may"),
+        ("operator", {"scopes": ["mood:read"]}, "an operator may do what nobody may"),
+    ],
+)
+def test_a_word_that_control_does_not_know_is_not_restored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, changes: dict[str, Any], said: str
+) -> None:
+    """It would be met only when a token is refused by it, or somebody administers."""
+    mesh = open_mesh(tmp_path / "a", URL)
+    mesh.push(POLICY + "issuers: {own: {builtin: true}}\n", {}, {}, "ann")
+    mesh.revoke("jti", "t-1", "ann")
+    mesh.operators.ensure("x" * 40)
+    mesh.close()
+    assert main(["backup", str(tmp_path / "made"), "--data", str(tmp_path / "a")]) == 0
+    made = [json.loads(line) for line in (tmp_path / "made").read_bytes().splitlines()]
+    assert main(["restore", str(forged(made, tmp_path / "same", list)), "--data", str(tmp_path / "b")]) == 0
+    file = forged(made, tmp_path / "file", lambda changed: change_row(changed, table, **changes))
+    assert main(["restore", str(file), "--data", str(tmp_path / "c")]) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_what_was_used_or_ended_since_is_not_put_back(tmp_path: Path) -> None:
     """A session that was signed out of and a link that has set a password open nothing after a restore; people stay."""
     open_mesh(tmp_path / "a", URL).close()
