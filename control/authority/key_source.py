@@ -72,9 +72,13 @@ def _printed(command: tuple[str, ...]) -> bytes:
         start_new_session=True,
     )
     try:
-        with child:
-            out = _drained(child, deadline)
-            code = child.wait(max(0.01, deadline - time.monotonic()))
+        with child:  # which waits for its end, so that whatever takes too long has to be killed within
+            try:
+                out = _drained(child, deadline)
+                code = child.wait(max(0.01, deadline - time.monotonic()))
+            except BaseException:
+                _end(child)
+                raise
     except (TimeoutError, subprocess.TimeoutExpired):
         raise Invalid(f"{command[0]} took longer than {COMMAND_WITHIN_S:.0f} s") from None
     if code and len(out) <= MAX_BYTES:
@@ -83,21 +87,17 @@ def _printed(command: tuple[str, ...]) -> bytes:
 
 
 def _drained(child: "subprocess.Popen[bytes]", deadline: float) -> bytes:
-    """Its output until it ends or is too long; then, as when time is up, it and what it has started are killed."""
+    """Its output until it ends, or is too long: then it and what it has started are killed. TimeoutError."""
     if child.stdout is None:
         raise AssertionError("its output is a pipe")
     out = b""
-    try:
-        while len(out) <= MAX_BYTES:
-            if not select.select([child.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise TimeoutError
-            if not (chunk := os.read(child.stdout.fileno(), MAX_BYTES + 1 - len(out))):
-                return out
-            out += chunk
-        _end(child)
-    except TimeoutError:
-        _end(child)
-        raise
+    while len(out) <= MAX_BYTES:
+        if not select.select([child.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise TimeoutError
+        if not (chunk := os.read(child.stdout.fileno(), MAX_BYTES + 1 - len(out))):
+            return out
+        out += chunk
+    _end(child)
     return out
 
 
