@@ -11,13 +11,16 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 
 import trio
 
 from .spelling import address
 
 BACKLOG = 1024
+AT_ONCE = 64
+"""Let in before it is another task's turn."""
 BREATH_S = 0.1
 """How long to wait when the process or the system has no descriptor left for a connection."""
 
@@ -97,8 +100,8 @@ class Door:
         and set ``closed``."""
         try:
             async with trio.open_nursery() as accepting:
-                for listener in self._listeners:
-                    accepting.start_soon(_accept, listener, handler, handlers)
+                for listener, one in zip(self._listeners, self._sockets, strict=True):
+                    accepting.start_soon(_accept, listener, one, handler, handlers)
                 await self.close.wait()
                 accepting.cancel_scope.cancel()
             for stream in self._last_ones():
@@ -111,21 +114,26 @@ class Door:
             self.closed.set()
 
     def _last_ones(self) -> list[trio.SocketStream]:
-        streams = []
+        streams: list[trio.SocketStream] = []
         for one in self._sockets:
             _let_nobody_in(one)
-            while True:
-                try:
-                    accepted, _ = one.accept()  # trio made it non-blocking
-                except ConnectionAbortedError:
-                    continue
-                except OSError:  # nobody left, or no descriptor
-                    break
-                streams.append(trio.SocketStream(trio.socket.from_stdlib_socket(accepted)))
+            streams += _waiting(one)
         return streams
 
 
-async def _accept(listener: trio.SocketListener, handler: Handler, handlers: trio.Nursery) -> None:
+def _waiting(one: socket.socket) -> Iterator[trio.SocketStream]:
+    """Those who wait to be let in, without waiting for more."""
+    while True:
+        try:
+            accepted, _ = one.accept()  # trio made it non-blocking
+        except ConnectionAbortedError:
+            continue
+        except OSError:  # nobody left, or no descriptor
+            return
+        yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
+
+
+async def _accept(listener: trio.SocketListener, one: socket.socket, handler: Handler, handlers: trio.Nursery) -> None:
     while True:
         try:
             stream = await listener.accept()
@@ -135,7 +143,9 @@ async def _accept(listener: trio.SocketListener, handler: Handler, handlers: tri
             _log.error("no connection can be accepted: %s", os.strerror(error.errno or 0))
             await trio.sleep(BREATH_S)
         else:
-            handlers.start_soon(handler, stream)
+            # A process with much to do comes here some 200 times a second, so that one at a time would be too few.
+            for accepted in (stream, *islice(_waiting(one), AT_ONCE - 1)):
+                handlers.start_soon(handler, accepted)
 
 
 def _let_nobody_in(one: socket.socket) -> None:

@@ -113,3 +113,25 @@ async def test_it_serves_until_it_is_closed(nursery: trio.Nursery) -> None:
         await door.closed.wait()
         await client.send_all(b"b")
         assert await client.receive_some() == b"b"
+
+
+async def test_a_crowd_is_let_in_together(nursery: trio.Nursery) -> None:
+    """A process with much to do comes to its door rarely: a hundred who wait there do not wait for a hundred turns."""
+    door = Door(sockets := open_sockets("listen", "127.0.0.1:0"))
+    crowd = [socket.create_connection(sockets[0].getsockname()) for _ in range(100)]
+    inside = turns = 0
+
+    async def handler(stream: trio.SocketStream) -> None:
+        nonlocal inside
+        inside += 1
+        await stream.aclose()
+
+    nursery.start_soon(door.serve, handler, nursery)
+    while inside < len(crowd):
+        turns += 1
+        await trio.lowlevel.checkpoint()
+    assert turns < 20
+    for one in crowd:
+        one.close()
+    door.close.set()
+    await door.closed.wait()
