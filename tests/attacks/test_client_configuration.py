@@ -1,10 +1,7 @@
 """Attacks on what clients registered by themselves (RFC 7592 section 5), over SQLite and PostgreSQL: nobody changes
 another's registration, nor makes more of its own."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from control.identity.credentials import hash_of
 from control.identity.oauth.clients import CODE, EXCHANGE
@@ -12,18 +9,10 @@ from control.store.tables import RegistrationAccessRow
 from tests.control.either_store import either_store
 from tests.control.identity.test_client_configuration import ELSEWHERE, again, configure, registered
 from tests.control.identity.test_oauth import BACK, NOW, Rig
+from tests.control.identity.test_registration import rig
 
-__all__ = ["either_store"]
+__all__ = ["either_store", "rig"]
 METHODS = ("GET", "PUT", "DELETE")
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """The issuer that is attacked."""
-    made = Rig(tmp_path / "data")
-    made.issuer.let_register({"right": "registrar"}.get)
-    yield made
-    made.database.close()
 
 
 def test_nobody_elses_token_opens_it(rig: Rig) -> None:

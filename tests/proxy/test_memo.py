@@ -1,9 +1,13 @@
 """What the engine remembers: so much and no more, and what is in use rather than what is not."""
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.authz.again import Keys
 from sidecar.proxy.express.memo import Memo
+from sidecar.proxy.express.rulings import MAX_ROUTES, Who, _bytes_of
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 40), st.integers(1, 12))))
@@ -38,3 +42,10 @@ def test_putting_a_thing_again_is_no_other_thing() -> None:
     for _ in range(100):
         memo.put(1, "same")
     assert memo.young == {0: "other", 1: "same"}
+
+
+def test_a_token_of_many_routes_is_no_lighter_than_it_is() -> None:
+    """What is counted of it grows with the routes that it was seen on, as its memory does."""
+    few, many = dict[int, Keys]({0: ()}), dict[int, Keys](dict.fromkeys(range(MAX_ROUTES), ()))
+    grows_by = _bytes_of(Who(routes=many)) - _bytes_of(Who(routes=few))
+    assert grows_by >= sys.getsizeof(many) - sys.getsizeof(few)

@@ -9,7 +9,7 @@ false, apart from the others.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from .memo import Memo
 _PLACE_OF_ID = "decision-id-to-be-put-in"
 MAX_TARGETS = 1024
 MAX_TOKENS_BYTES = 12 * 1024 * 1024
-"""Of what is known of tokens, in each of a memo's two generations: some 13,000 with ordinary claims."""
+"""Of what is known of tokens, in each of a memo's two generations: some 13,000 that were seen on one route each."""
 MAX_ROUTES = 64
 """Of one token."""
 MAX_KEY_BYTES = 512
@@ -167,13 +167,9 @@ class Rulings:
                 self._anybody.routes[number] = limits
             return
         digest = sha256(asked.authorization).digest()
-        who = self._who.get(digest)
-        if who is None:
-            who = self._told(principal)
-            self._who.put(digest, who)
-        elif len(who.routes) >= MAX_ROUTES:
-            who.routes.clear()
-        who.routes[number] = limits
+        who = self._who.get(digest) or self._told(principal)
+        routes = who.routes if len(who.routes) < MAX_ROUTES else {}
+        self._who.put(digest, replace(who, routes={**routes, number: limits}))
 
     def _told(self, principal: Principal) -> Who:
         snapshot = self.evaluator.snapshot
@@ -192,7 +188,8 @@ class Rulings:
 
 def _bytes_of(who: Who) -> int:
     """In memory, roughly: the objects around them take so much."""
-    return 640 + len(who.identity) + 2 * len(who.subject)
+    routes = sum(100 + sum(200 + len(key) for key, _ in limits) for limits in who.routes.values())
+    return 540 + len(who.identity) + 2 * len(who.subject) + routes
 
 
 def _is_plain(route: Route) -> bool:

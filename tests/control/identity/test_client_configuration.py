@@ -1,17 +1,14 @@
 """RFC 7592: a client that registered itself reads, replaces and removes its registration."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from control.identity.oauth.clients import CODE, DEVICE, EXCHANGE
 
 from .test_oauth import BACK, ISSUER, Rig
-from .test_registration import JWK, register
+from .test_registration import JWK, register, rig
 
+__all__ = ["rig"]
 ELSEWHERE = "https://notes.shop.test/elsewhere"
 NOTES = {"client_name": "Notes", "redirect_uris": [BACK], "scope": "openid email"}
 INFORMATION = (
@@ -20,15 +17,6 @@ INFORMATION = (
     "client_id_issued_at",
     "client_secret_expires_at",
 )
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """A fresh one, where who says ``right`` may register clients."""
-    made = Rig(tmp_path / "data")
-    made.issuer.let_register({"right": "registrar"}.get)
-    yield made
-    made.database.close()
 
 
 def registered(rig: Rig, **changes: Any) -> dict[str, Any]:
