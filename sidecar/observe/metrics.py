@@ -1,15 +1,13 @@
-"""Counters and gauges on a registry of their own. Labels are bounded: a route is named by its pattern, and a
+"""Counters and gauges, read when somebody asks. Labels are bounded: a route is named by its pattern, and a
 request that matched none has no route, so that no caller can make new time series."""
 
-from collections.abc import Callable, Iterable
-
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
+from collections.abc import Callable
+from functools import partial
 
 from sidecar.contract.reasons import Reason
 
 from .counts import Counts, Spread
+from .exposition import Family, Sample, exposition
 from .record import Record
 from .status import Status
 
@@ -23,22 +21,20 @@ class Metrics:
     """Everything ``/metrics`` shows. What others hold (status, log, pool) is read when somebody asks."""
 
     def __init__(self, status: Status, clock: Callable[[], float]) -> None:
-        self.registry = CollectorRegistry()
-        registry = self.registry
-        self._requests = Counts(
-            registry, "sidegate_requests", "Exchanges that ended", ("status_class", "reason", "route")
+        self._families: dict[str, Callable[[], Family]] = {}
+        labels = ("status_class", "reason", "route")
+        self._requests = self._counts("sidegate_requests_total", "Exchanges that ended", labels)
+        self._duration = self._spread("sidegate_request_duration_seconds", "From first byte to last", _SECONDS)
+        self._lasting = self._spread(
+            "sidegate_lasting_duration_seconds", "The same of tunnels and event streams", _LASTING_SECONDS
         )
-        self._duration = Spread(registry, "sidegate_request_duration_seconds", "From first byte to last", _SECONDS)
-        self._lasting = Spread(
-            registry, "sidegate_lasting_duration_seconds", "The same of tunnels and event streams", _LASTING_SECONDS
+        self._upstream = self._spread(
+            "sidegate_upstream_duration_seconds", "From forwarding to response head", _SECONDS
         )
-        self._upstream = Spread(
-            registry, "sidegate_upstream_duration_seconds", "From forwarding to response head", _SECONDS
+        self._shadow = self._counts(
+            "sidegate_shadow_refusals_total", "Refusals by rules that are only recorded", ("rule",)
         )
-        self._shadow = Counts(
-            registry, "sidegate_shadow_refusals", "Refusals by rules that are only recorded", ("rule",)
-        )
-        self._limited = Counts(registry, "sidegate_rate_limited", "Refusals over a rate limit", ("route",))
+        self._limited = self._counts("sidegate_rate_limited_total", "Refusals over a rate limit", ("route",))
         self._shadow_rules: set[str] = set()
         self._incomplete = self._received = self._sent = 0
         self.counter("sidegate_responses_cut", "Responses cut before their end", lambda: self._incomplete)
@@ -48,18 +44,19 @@ class Metrics:
         self.gauge("sidegate_snapshot_age_seconds", "Since control issued it", lambda: _age(status, clock()))
         self.gauge("sidegate_revocations", "Entries of revoked tokens in force", lambda: _revocations(status))
         self.gauge("sidegate_control_connected", "1 while the push socket is up", lambda: status.control_connected)
-        registry.register(_Address(status))
+        self._show("sidegate_control_address", partial(_address, "sidegate_control_address", status))
         self.gauge("sidegate_state_written", "0 while state_dir takes no writes", lambda: status.state_written)
         self.gauge("sidegate_ready", "1 while /ready says so", lambda: status.ready)
         self.gauge("sidegate_draining", "1 while draining", lambda: status.draining)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show what ``read`` returns at the time of asking."""
-        Gauge(name, text, registry=self.registry).set_function(read)
+        self._show(name, lambda: Family(name, "gauge", text, [Sample(read())]))
 
     def counter(self, name: str, text: str, read: Callable[[], int]) -> None:
-        """Show what ``read`` has counted by the time of asking."""
-        self.registry.register(_Counted(name, text, read))
+        """Show what ``read`` has counted by the time of asking, under the name with ``_total``."""
+        name = f"{name}_total"
+        self._show(name, lambda: Family(name, "counter", text, [Sample(read())]))
 
     def finished(self, record: Record) -> None:
         """Count one exchange."""
@@ -86,33 +83,30 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """The Prometheus text format."""
-        return generate_latest(self.registry)
+        return exposition(read() for read in self._families.values())
+
+    def _show(self, name: str, read: Callable[[], Family]) -> None:
+        if name in self._families:
+            raise AssertionError(f"two families of the name {name}")
+        self._families[name] = read
+
+    def _counts(self, name: str, text: str, labels: tuple[str, ...]) -> Counts:
+        counts = Counts(name, text, labels)
+        self._show(name, counts.family)
+        return counts
+
+    def _spread(self, name: str, text: str, bounds: tuple[float, ...]) -> Spread:
+        spread = Spread(name, text, bounds)
+        self._show(name, spread.family)
+        return spread
 
 
-class _Counted(Collector):
-    """A counter that somebody else keeps."""
-
-    def __init__(self, name: str, text: str, read: Callable[[], int]) -> None:
-        self._name, self._text, self._read = name, text, read
-
-    def collect(self) -> Iterable[CounterMetricFamily]:
-        """Its one sample."""
-        yield CounterMetricFamily(self._name, self._text, value=self._read())
-
-
-class _Address(Collector):
-    """Which of control's addresses the link is at: one series, however many there were."""
-
-    def __init__(self, status: Status) -> None:
-        self._status = status
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """1 while connected, 0 while it is only tried."""
-        text = "Which address of control is in use (1), or tried (0)"
-        family = GaugeMetricFamily("sidegate_control_address", text, labels=("address",))
-        if self._status.control_address:
-            family.add_metric((self._status.control_address,), self._status.control_connected)
-        yield family
+def _address(name: str, status: Status) -> Family:
+    """Which of control's addresses the link is at: one series, however many there were; 1 while connected, 0 while it
+    is only tried."""
+    text = "Which address of control is in use (1), or tried (0)"
+    at = status.control_address
+    return Family(name, "gauge", text, [Sample(status.control_connected, {"address": at})] if at else [])
 
 
 def _version(status: Status) -> float:
