@@ -7,6 +7,7 @@ sleeps would stop the loop.
 
 import json
 from collections import deque
+from itertools import islice
 from typing import Protocol
 
 import trio
@@ -20,6 +21,8 @@ GATHER_S = 0.05
 """How long lines gather before they are written."""
 STUCK_S = 5.0
 """How long the last lines may take at the end."""
+PORTION_LINES = 100
+"""Joined for one write: what a busy process gathers would be a text of half a megabyte, twice, whose room it keeps."""
 
 _WORDS = {True: "true", False: "false"}
 _text = json.encoder.encode_basestring_ascii
@@ -43,6 +46,7 @@ class AccessLog:
         self._lines: deque[str] = deque()
         self._limit = queue_lines
         self._some = trio.Event()
+        self._one = trio.CapacityLimiter(1)  # at a time; at the end the last lines wait for those before them
 
     def add(self, record: Record) -> None:
         """Queue a line, or count it as dropped."""
@@ -68,19 +72,17 @@ class AccessLog:
                 await self._write()
 
     async def _write(self) -> None:
-        text = "".join(self._lines)
-        count = len(self._lines)
-        self._lines.clear()
-        self._some = trio.Event()
-        if not text:
-            return
+        lines, self._lines, self._some = self._lines, deque(), trio.Event()
         try:
-            await trio.to_thread.run_sync(self._put, text, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(self._put, lines, abandon_on_cancel=True, limiter=self._one)
         except (OSError, ValueError):  # a full disk, a closed pipe: the log is lost, the service is not
-            self.dropped += count
+            self.dropped += len(lines)
 
-    def _put(self, text: str) -> None:
-        self._sink.write(text)
+    def _put(self, lines: deque[str]) -> None:
+        while portion := list(islice(lines, PORTION_LINES)):
+            self._sink.write("".join(portion))
+            for _ in portion:
+                lines.popleft()
         self._sink.flush()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from sidecar.app import show_cache
 from sidecar.authn.cache import CacheCounts, TokenCache
 from sidecar.authn.principal import Principal
 from sidecar.contract.snapshot import Snapshot
-from sidecar.observe.accesslog import AccessLog, line
+from sidecar.observe.accesslog import PORTION_LINES, AccessLog, line
 from sidecar.observe.admin import Admin
 from sidecar.observe.metrics import Metrics
 from sidecar.observe.observer import Observer
@@ -83,6 +84,37 @@ async def test_the_last_lines_are_written_at_the_end() -> None:
         log.add(record())
         nursery.cancel_scope.cancel()
     assert sink.getvalue().count("\n") == 1
+
+
+async def test_the_last_lines_wait_for_those_before_them() -> None:
+    """A log that is cancelled in the middle of a write finishes that, and then writes what came after."""
+    begun, go_on = trio.Event(), threading.Event()
+
+    class Slow(io.StringIO):
+        def write(self, text: str, /) -> int:
+            if not self.tell():
+                trio.from_thread.run_sync(begun.set)
+                go_on.wait()
+            return super().write(text)
+
+    sink = Slow()
+    log = AccessLog(sink)
+    numbers = range(2 * PORTION_LINES + 2)
+
+    async def cut(log_running: trio.CancelScope) -> None:
+        await begun.wait()
+        log.put(f"{numbers[-1]}\n")
+        log_running.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as running:
+            nursery.start_soon(cut, running)
+            for number in numbers[:-1]:
+                log.put(f"{number}\n")
+            await log.run()
+    assert sink.getvalue().split() == [str(number) for number in numbers]
 
 
 def test_a_full_queue_drops_and_counts() -> None:
