@@ -90,6 +90,29 @@ def check_beginning(buffer: bytearray) -> None:
         raise _malformed("no method")
 
 
+def check_growing(buffer: bytearray, seen: int, limits: Limits) -> None:
+    """RequestError over a head of which only so much has come, if it can only get worse. The fault that stands first
+    counts, so that the answer does not depend on how the bytes arrived. ``seen``: how many of them were looked at
+    before."""
+    start, line_limit = max(0, seen - 1), limits.request_line_bytes
+    line_end = buffer.find(b"\r\n", 0, line_limit + 2)
+    if line_end < 0:
+        if seen < FIRST_BYTES:
+            check_beginning(buffer)
+        _refuse_stray(buffer, start, line_limit + 2)
+        if len(buffer) >= line_limit + 2:
+            raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
+        return
+    if line_end >= start:
+        parse_request_line(bytes(buffer[:line_end]))
+    _refuse_stray(buffer, start, limits.head_bytes)
+
+
+def _refuse_stray(buffer: bytearray, start: int, end: int) -> None:
+    if stray(buffer, start, end, whole=False):
+        raise _malformed("a NUL, or a CR or LF alone")
+
+
 def parse_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """Method, target and version; also used as soon as a first line is there, so that HTTP/0.9 need not wait."""
     match = _REQUEST_LINE.fullmatch(line)

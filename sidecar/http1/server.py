@@ -16,10 +16,10 @@ from sidecar.contract.reasons import Reason
 from .body import Decoder, LengthDecoder, decoder
 from .chunked import encode_chunk, encode_last
 from .errors import DisconnectedError, RequestError
-from .fields import Headers, MalformedError, render, stray
+from .fields import Headers, MalformedError, render
 from .framing import Framing
 from .limits import Limits, Timeouts
-from .request import FIRST_BYTES, RequestHead, check_beginning, parse_request, parse_request_line
+from .request import RequestHead, check_growing, parse_request
 from .wire import HeadTooLongError, Wire
 
 
@@ -34,7 +34,7 @@ class ServerConnection:
         self.body_limit = limits.body_bytes
         """Bytes that the present request's body may have; its route may lower it once the head is judged."""
         self._body_bytes = 0
-        self._patience_s = 0.0
+        self._head_waited_s = self._patience_s = 0.0
         self._owes_continue = False
         self._version = b"1.1"
         self._chunked = False
@@ -58,10 +58,11 @@ class ServerConnection:
         """The next request's head. None if the client leaves without one."""
         self.responding = self.asked_head = False
         limits, buffer = self._limits, self.wire.buffer
+        left_s, self._head_waited_s = max(0.0, self._timeouts.head_read_s - self._head_waited_s), 0.0
         try:
             raw = None if buffer.startswith(b"\r") else self.wire.head_at_hand(limits.head_bytes)
             if raw is None:
-                with trio.fail_after(self._timeouts.head_read_s):
+                with trio.fail_after(left_s):
                     await self._skip_empty_line()
                     raw = await self.wire.read_head(limits.head_bytes, math.inf, self._inspect)
         except trio.TooSlowError:
@@ -97,25 +98,8 @@ class ServerConnection:
             del buffer[:2]
 
     def _inspect(self, buffer: bytearray, seen: int) -> None:
-        """Refuse early what can only get worse. The fault that stands first counts, so that the answer does not depend
-        on how the bytes arrived."""
-        start, line_limit = max(0, seen - 1), self._limits.request_line_bytes
         self.asked_head = buffer.startswith(b"HEAD ")
-        line_end = buffer.find(b"\r\n", 0, line_limit + 2)
-        if line_end < 0:
-            if seen < FIRST_BYTES:
-                check_beginning(buffer)
-            self._refuse_stray(buffer, start, line_limit + 2)
-            if len(buffer) >= line_limit + 2:
-                raise RequestError(Reason.URI_TOO_LONG, "the request line is too long")
-            return
-        if line_end >= start:
-            parse_request_line(bytes(buffer[:line_end]))
-        self._refuse_stray(buffer, start, self._limits.head_bytes)
-
-    def _refuse_stray(self, buffer: bytearray, start: int, end: int) -> None:
-        if stray(buffer, start, end, whole=False):
-            raise RequestError(Reason.MALFORMED_REQUEST, "a NUL, or a CR or LF alone")
+        check_growing(buffer, seen, self._limits)
 
     async def wait_until_gone(self) -> None:
         """Return when the client has closed its side; not before. Of further requests one piece is read at most."""
@@ -212,6 +196,12 @@ class ServerConnection:
         head = render(b"HTTP/1.1 %d %b" % (status, phrase), fields)
         self.responding = True
         await self._write(head + (self._encode(first) if first else b""))
+
+    def begun_elsewhere(self, data: bytes, waited_s: float) -> None:
+        """Of the next request so much was read from this connection's socket by somebody else, in so many seconds."""
+        self.wire.buffer += data
+        self.wire.bytes_in = len(data)
+        self._head_waited_s = waited_s
 
     def read_elsewhere(
         self, head: RequestHead, size: int, left: int | None, rest: bytes = b"", waited_s: float = 0.0

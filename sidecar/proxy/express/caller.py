@@ -1,6 +1,7 @@
 """A caller's connection in the engine's hands: idle, or with the one exchange that it may have under way.
 
-    idle -> a request is there: ruled on -> let through (``under``), refused, or left to ``handover``
+    idle -> (BEGUN, while more of a head comes) -> a request is there: ruled on
+         -> let through (``under``), refused, or left to ``handover``
          -> its exchange is over -> idle
 
 A bug ends this connection and no other.
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING
 import trio
 
 from sidecar.contract.reasons import Reason
+from sidecar.http1.errors import RequestError
+from sidecar.http1.limits import Limits
+from sidecar.http1.request import check_growing
 from sidecar.observe.record import Record
 
 from ..forwarding import told_on
@@ -35,16 +39,17 @@ _CUT_OFF = struct.pack("ii", 1, 0)
 
 
 class Caller:
-    """``stream`` is a plain socket, whose address at the other end is ``peer``. ``under``: the exchange under way.
-    ``more``: may there be something to read that no event will tell of? ``told``: where its requests come from, as the
-    service is told."""
+    """``stream`` is a plain socket, whose address at the other end is ``peer``. ``begun``: what has come of a head that
+    comes in pieces. ``under``: the exchange under way. ``more``: may there be something to read that no event will tell
+    of? ``told``: where its requests come from, as the service is told."""
 
-    __slots__ = ("_host", "_trusted", "descriptor", "engine", "more", "peer", "stream", "told", "under")
+    __slots__ = ("_host", "_trusted", "begun", "descriptor", "engine", "more", "peer", "stream", "told", "under")
 
     def __init__(self, engine: "Engine", stream: trio.SocketStream, peer: str) -> None:
         self.engine, self.stream, self.peer = engine, stream, peer
         self.descriptor = stream.socket.fileno()
         self.more = False
+        self.begun: bytearray | None = None
         self.under: Under | None = None
         self._trusted = engine.shared.forwarding.trusts(peer)
         self._host = self.told = b""
@@ -86,10 +91,12 @@ class Caller:
     def late(self) -> None:
         """Whatever it waits for has not come: the next request, or something of the exchange that is under way."""
         try:
-            if self.under is None:
-                self.close()
-            else:
+            if self.under is not None:
                 self.under.hand_over()
+            elif self.begun is not None:
+                self._leave_begun(self.begun)
+            else:
+                self.close()
         except Exception as error:  # as above
             self.broken_by(error)
 
@@ -111,17 +118,49 @@ class Caller:
             self.close()
             return
         self.more = len(data) == READ_BYTES or bool(events & _ENDED)
-        engine, shared = self.engine, self.engine.shared
-        end = data.find(b"\r\n\r\n") + 4
-        if (
-            end < 4
-            or end > shared.limits.head_bytes
-            or engine.draining
-            or data.find(b"\r\n") > shared.limits.request_line_bytes
-        ):
+        end = data.find(b"\r\n\r\n") + 4 if self.begun is None else 0
+        if end >= 4:
+            self._take(data, end)
+        else:
+            self._grow(data)
+
+    def _take(self, data: bytes, end: int) -> None:
+        """A whole head."""
+        engine = self.engine
+        limits = engine.shared.limits
+        if end > limits.head_bytes or engine.draining or data.find(b"\r\n") > limits.request_line_bytes:
             unread(self, data)
-            return
-        self._ask(data, end)
+        else:
+            self._ask(data, end)
+
+    def _grow(self, data: bytes) -> None:
+        """A part of a head. Were each a task's to wait for, many slow ones would hold up the quick ones."""
+        engine, begun = self.engine, self.begun
+        if begun is None:
+            if engine.draining or data.startswith(b"\r"):  # an empty line before a request
+                unread(self, data)
+                return
+            begun = self.begun = bytearray()
+            engine.idle.pop(self, None)
+            engine.begun[self] = engine.clock() + engine.shared.timeouts.head_read_s
+        limits, seen = engine.shared.limits, len(begun)
+        begun += data
+        end = begun.find(b"\r\n\r\n", max(0, seen - 3), limits.head_bytes) + 4
+        if end >= 4:
+            del engine.begun[self]
+            self.begun = None
+            self._take(bytes(begun), end)
+        elif len(begun) >= limits.head_bytes or _is_hopeless(begun, seen, limits):
+            self._leave_begun(begun)
+        elif self.more:
+            self.more = False
+            engine.again.append(self._look_again)
+
+    def _leave_begun(self, begun: bytearray) -> None:
+        """Its time is up, or it is to be refused: a task says so."""
+        engine = self.engine
+        began = engine.begun[self] - engine.shared.timeouts.head_read_s
+        unread(self, bytes(begun), engine.clock() - began)
 
     def _ask(self, data: bytes, end: int) -> None:
         engine, shared = self.engine, self.engine.shared
@@ -196,7 +235,8 @@ class Caller:
             engine.again.append(self._look_again)
 
     def _look_again(self) -> None:
-        if self.under is None and self in self.engine.idle:
+        engine = self.engine
+        if self in engine.idle or self in engine.begun:
             self.ready(_IN | select.EPOLLRDHUP)
 
     def close(self) -> None:
@@ -219,7 +259,16 @@ class Caller:
     def leave(self) -> "Engine":
         """Out of the engine's books."""
         engine = self.engine
-        engine.idle.pop(self, None)
-        engine.slow.pop(self, None)
+        for waiting in (engine.idle, engine.begun, engine.slow):
+            waiting.pop(self, None)
         engine.unwatch(self.descriptor)
         return engine
+
+
+def _is_hopeless(begun: bytearray, seen: int, limits: Limits) -> bool:
+    """Will it be refused, whatever comes?"""
+    try:
+        check_growing(begun, seen, limits)
+    except RequestError:
+        return True
+    return False

@@ -46,6 +46,8 @@ class Engine:
         self.clock: Callable[[], float] = time.monotonic
         self.answered = AnsweredReader(shared.limits.header_count)
         self.idle: dict[Caller, float] = {}
+        self.begun: dict[Caller, float] = {}
+        """Callers of whose request's head a part has come, and when each is given up."""
         waits = shared.timeouts
         self.slow_s = min(SLOW_S, waits.response_head_s, waits.response_idle_s, waits.body_idle_s, waits.write_idle_s)
         self.slow: dict[Caller, float] = {}
@@ -78,7 +80,7 @@ class Engine:
                     await self._turn()
             finally:
                 self._tasks = None
-                for caller in [*self.idle, *self.slow]:
+                for caller in [*self.idle, *self.begun, *self.slow]:
                     caller.cut()
                 for connection in list(self._services):
                     self.look_away(connection)
@@ -114,7 +116,7 @@ class Engine:
         while True:
             await trio.sleep(TICK_S)
             now = self.clock()
-            for waiting in (self.idle, self.slow):
+            for waiting in (self.idle, self.begun, self.slow):
                 while waiting and (first := next(iter(waiting.items())))[1] <= now:
                     first[0].late()
 
@@ -138,7 +140,7 @@ class Engine:
     def drain(self) -> None:
         """Nothing begins here any more: what is under way goes on as tasks, what is idle has a moment left."""
         self._draining = True
-        for caller in list(self.slow):
+        for caller in [*self.begun, *self.slow]:
             caller.late()
         end = self.clock() + GRACE_S
         for caller, until in self.idle.items():

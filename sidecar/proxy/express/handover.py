@@ -36,12 +36,11 @@ class Judged:
     verdict: Verdict
 
 
-def unread(caller: "Caller", data: bytes) -> None:
-    """A request of which nothing was done. ``data``: what has come of it."""
+def unread(caller: "Caller", data: bytes, waited_s: float = 0.0) -> None:
+    """A request of which nothing was done. ``data``: what has come of it, in so many seconds."""
     engine = caller.leave()
     downstream = _downstream(caller, engine.shared)
-    downstream.wire.buffer += data
-    downstream.wire.bytes_in = len(data)
+    downstream.begun_elsewhere(data, waited_s)
     engine.start(downstream, caller.peer, None)
 
 
