@@ -28,6 +28,8 @@ TURN_S = 0.005
 ROUND = 64
 """Events taken at a time: no more, since what the first of them brings about is written after the last."""
 TICK_S = 0.25
+LATE_AT_ONCE = 4
+"""Made tasks in one turn of all tasks, since a crowd whose time is up at once would take a long one."""
 SLOW_S = 1.0
 """What has waited so long, for the service or for its caller, goes on as a task of its own; sooner, where a wait that
 the task would have is shorter."""
@@ -115,10 +117,13 @@ class Engine:
     async def _tick(self) -> None:
         while True:
             await trio.sleep(TICK_S)
-            now = self.clock()
+            now, gone = self.clock(), 0
             for waiting in (self.idle, self.begun, self.slow):
                 while waiting and (first := next(iter(waiting.items())))[1] <= now:
                     first[0].late()
+                    gone += 1
+                    if gone % LATE_AT_ONCE == 0:
+                        await trio.lowlevel.checkpoint()
 
     def adopt(self, downstream: ServerConnection, peer: str) -> bool:
         """Take a connection that waits for a request; False if it is for a task to serve."""
