@@ -5,6 +5,7 @@ not; answers, what the service gets, and the log must be the same.
 
 import contextlib
 import dataclasses
+import re
 from dataclasses import replace
 
 import pytest
@@ -151,6 +152,11 @@ async def play(stage: Stage, warm: bytes) -> list[Seen]:
     return seen
 
 
+def unnumbered(seen: Seen) -> str:
+    """Without the numbers of its ids, of which a task takes one for a head that never comes."""
+    return re.sub("0{8,}[0-9a-f]{1,24}", "id", repr(seen))
+
+
 @pytest.mark.parametrize(
     ("name", "rules"),
     [*((name, RULES) for name in WARM), ("public", HOSTED), ("absolute", HOSTED)],
@@ -167,5 +173,5 @@ async def test_nothing_is_let_through_on_the_word_of_another(
         remembered = await play(stage, warm)
         assert stage.proxy.engine.carried > len(plain)
     for last, first, second in zip(hostile(warm), plain, remembered, strict=True):
-        assert second == first, last
+        assert unnumbered(second) == unnumbered(first), last
     assert sum(b" 200 " in seen.answers[0] for seen in plain) > 5
