@@ -52,6 +52,10 @@ class Replicas(Stack):
         """The versions in force, as that control knows it, of those connected anywhere."""
         return [one["version"] for one in self.json(name, "status")["sidecars"] if one["state"] == "acked"]
 
+    def connected(self, name: str) -> int:
+        """How many there are, as that control knows it."""
+        return sum(one["connected"] for one in self.json(name, "status")["sidecars"])
+
     def all_get(self, token: str, status: int) -> bool:
         """Does everyone answer so?"""
         return {self.get(name, "/orders/7", token).status_code for name in ALL} == {status}
@@ -72,6 +76,7 @@ def replicas(tmp_path: Path) -> Iterator[Replicas]:
             made.add_sidecar("at-b", "orders", echo)
             made.use("a", f"{made.pushes['a']},{made.pushes['b']}")
             made.add_sidecar("either", "orders", echo)
+            until(lambda: made.connected("a") == made.connected("b") == len(ALL))  # as each hears of the other's
             yield made
         made.http.close()
 
