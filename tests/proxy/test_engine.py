@@ -401,6 +401,26 @@ async def test_a_response_that_ends_too_early_is_cut() -> None:
         assert (record.status, record.reason, record.complete) == (200, "upstream_broke", False)
 
 
+async def test_what_comes_after_a_large_body_answers_nobody() -> None:
+    """A service that sends more than it said is not believed again: the next request goes over another connection."""
+
+    async def more(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(OK)
+        await peer.head()
+        await peer.send(LARGE + OK.replace(b"ok", b"no"))
+        await peer.rest()
+
+    async with express_stage(snapshot=snapshot()) as stage:
+        stage.service = more
+        client = stage.client()
+        for body in (b"ok", LARGE[-300_000:], b"ok", LARGE[-300_000:]):
+            await client.send(request("/public/a"))
+            assert (await client.response())[1] == body
+        assert (client.buffer, stage.upstream_connections) == (b"", 2)
+        assert stage.proxy.engine.carried >= 2
+
+
 async def test_a_drain_ends_what_the_engine_holds(autojump_clock: object) -> None:
     """What is idle closes after a moment, what is under way is told that it is the last, and ends."""
     go = trio.Event()

@@ -21,5 +21,6 @@ that can. When those have finished, the connection comes back.
 ``asking``    what a request may do, and what the service is then sent
 ``rulings``   what the judge has said, to be said again
 ``handover``  back to the coroutines
+``pipe``      through which large bodies go
 ``memo``      what was met before, bounded
 """

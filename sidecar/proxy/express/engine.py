@@ -11,6 +11,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 
 import trio
 
@@ -21,6 +22,7 @@ from sidecar.http1.server import ServerConnection
 from ..shared import Shared
 from .answered import AnsweredReader
 from .caller import Caller
+from .pipe import Pipe
 from .rulings import Rulings
 from .service import Service
 
@@ -72,7 +74,7 @@ class Engine:
             task_status.started()
             return
         self.clock = trio.lowlevel.current_clock().current_time
-        with select.epoll() as self._epoll:
+        with select.epoll() as self._epoll, closing(Pipe()) as self.pipe:
             try:
                 async with trio.open_nursery() as tasks:
                     self._tasks = tasks

@@ -11,7 +11,7 @@ At every arrow what is not ordinary leaves for ``handover``. A bug ends this exc
 import select
 from dataclasses import dataclass
 from enum import Enum
-from os import read, write, writev
+from os import write, writev
 from typing import TYPE_CHECKING
 
 from sidecar.contract.reasons import Reason
@@ -23,14 +23,12 @@ from ..judge import Judge
 from ..permit import Permit
 from .answered import Answered
 from .handover import passing, unsent, uploading, waiting
-from .service import Service
+from .pipe import PIPE_BYTES
+from .service import PIECE_BYTES, Service
 
 if TYPE_CHECKING:
     from .caller import Caller
 
-UPLOAD_BYTES = 128 * 1024
-PIECE_BYTES = 96 * 1024
-"""Read of a response at a time: its head and 64 KiB of its body, which is what many a service sends, in one."""
 SMALL_BYTES = 16 * 1024
 PIECES = 16
 """Pieces of a body passed on before it is somebody else's turn."""
@@ -171,23 +169,18 @@ class Under:
         for _ in range(PIECES):
             if not self.to_come:
                 self.state, caller.more = WAITING, True
-                self.sent_at = engine.clock()
-                engine.slow.pop(caller, None)
-                engine.slow[caller] = self.sent_at + engine.slow_s
+                self.sent_at = self._wait_anew()
                 return
-            wanted = min(self.to_come, UPLOAD_BYTES)
-            try:
-                data = read(caller.descriptor, wanted)
-            except BlockingIOError:
+            moved = engine.pipe.move(caller.descriptor, service.descriptor, min(self.to_come, PIPE_BYTES))
+            if moved is None:
                 return
-            except OSError:
-                data = b""
-            if not data:  # he has left
+            taken, rest = moved
+            if not taken:  # he has left
                 self.hand_over()
                 return
-            self.to_come -= len(data)
-            self.taken += len(data)
-            if not self._give(service, data) or (self.to_come and len(data) < wanted):
+            self.to_come -= taken
+            self.taken += taken
+            if rest and not self._give(service, rest):
                 return
         engine.again.append(self._upload_on)
 
@@ -199,7 +192,7 @@ class Under:
 
     def _answer(self, service: Service) -> None:
         engine = self.caller.engine
-        data = _taken(service)
+        data = service.take()
         if data is None:
             return
         end = data.find(b"\r\n\r\n")
@@ -240,7 +233,11 @@ class Under:
             if self.untaken:
                 service.readable = True
                 return
-            data = _taken(service)
+            if self.left > PIPE_BYTES:  # its end is read, and with it what should not follow
+                if not self._pour(service):
+                    return
+                continue
+            data = service.take()
             if data is None:
                 return
             if not data:  # too early
@@ -253,6 +250,25 @@ class Under:
             if self.caller.under is not self or len(data) < PIECE_BYTES:
                 return
         self.caller.engine.again.append(self.service_ready)
+
+    def _pour(self, service: Service) -> bool:
+        """Much more of it; True if there may be more still."""
+        caller = self.caller
+        moved = caller.engine.pipe.move(service.descriptor, caller.descriptor, PIPE_BYTES)
+        if moved is None:
+            return False
+        taken, rest = moved
+        if not taken:  # too early
+            service.ended = True
+            self.hand_over()
+            return False
+        self.left -= taken
+        self.record.bytes_out += taken - len(rest)
+        if len(rest) < taken:
+            self.moved_at = self._wait_anew()
+        if rest:
+            self._pass(rest)
+        return caller.under is self
 
     def _pass(self, data: bytes, more: memoryview | bytes = b"") -> None:
         """Send it to the caller. What he does not take yet is kept; if he has gone, the exchange is over."""
@@ -278,9 +294,15 @@ class Under:
             self._end()
             return
         if sent:
-            self.moved_at = engine.clock()
-            engine.slow.pop(caller, None)
-            engine.slow[caller] = self.moved_at + engine.slow_s
+            self.moved_at = self._wait_anew()
+
+    def _wait_anew(self) -> float:
+        """Whoever is waited for has all of the time again; now."""
+        engine = self.caller.engine
+        now = engine.clock()
+        engine.slow.pop(self.caller, None)
+        engine.slow[self.caller] = now + engine.slow_s
+        return now
 
     def _send_rest(self, service: Service) -> None:
         data, self.untaken = self.untaken, b""
@@ -328,16 +350,3 @@ class Under:
         else:
             passing(self, self.service)
         self.caller.under = None  # the task's from here on; until here a bug would leave it to us to end
-
-
-def _taken(service: Service) -> bytes | None:
-    """What the service has sent; None: nothing yet; b"": it has ended."""
-    try:
-        data = read(service.descriptor, PIECE_BYTES)
-    except BlockingIOError:
-        return None
-    except OSError:
-        data = b""
-    if not data:
-        service.ended = True
-    return data
