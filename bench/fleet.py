@@ -14,6 +14,7 @@ Told a line, it answers with a line of JSON:
 
 import hashlib
 import heapq
+import itertools
 import json
 import os
 import pickle
@@ -62,6 +63,13 @@ class Sidecar:
         self.acked_at: dict[int, float] = {}
         self.current_at = 0.0
 
+    def since_when(self, word: str, version: int) -> float | None:
+        """Since when it has done what is asked, if it has."""
+        if word == "answers":
+            return self.acked_at.get(version)
+        runs = self.stage == "welcomed" and self.place is not None and self.place.version >= version
+        return self.current_at if runs else None
+
     def enter(self, stage: str) -> None:
         """The next stage, from now."""
         self.stage, self.since = stage, time.monotonic()
@@ -77,6 +85,7 @@ class Fleet:
         self._due: list[tuple[float, int, str, int]] = []
         self._decoded: dict[bytes, Push | Increments] = {}
         self._asked: tuple[str, int] | None = None
+        self._sure = 0  # of so many, in their order, it is known that they have done what was asked
         self._dialled = self._lost = 0
 
     def run(self) -> None:
@@ -109,17 +118,21 @@ class Fleet:
         elif word == "count":
             print(json.dumps({"dialled": self._dialled, "lost": self._lost}), flush=True)
         else:
-            self._asked = (word, int(number))
+            self._asked, self._sure = (word, int(number)), 0
 
     def _tell_if_so(self) -> None:
         if self._asked is None:
             return
         word, version = self._asked
         times = list[float]()
+        for one in itertools.islice(self._sidecars, self._sure, None):
+            if one.since_when(word, version) is None:
+                return
+            self._sure += 1
         for one in self._sidecars:
-            runs = one.stage == "welcomed" and one.place is not None and one.place.version >= version
-            at = one.acked_at.get(version) if word == "answers" else one.current_at if runs else None
-            if at is None:
+            at = one.since_when(word, version)
+            if at is None:  # lost again meanwhile
+                self._sure = 0
                 return
             times.append(at)
         self._asked = None

@@ -10,7 +10,9 @@ import trio
 
 from control.settings import address
 
-BACKLOG = 512
+BACKLOG = 4096
+"""How many may wait in the kernel; Linux allows as many unless it is told otherwise. A fleet that finds no place there
+tries again after seconds, each sidecar by itself."""
 STALLED_READER_MS = 20_000
 """How long a peer may leave what was sent to it unread (TCP_USER_TIMEOUT, RFC 5482)."""
 

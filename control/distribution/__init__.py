@@ -10,6 +10,7 @@
 ``desired``       what each connected service should run, and the news that it changed
 ``registry``      the sessions, as the API sees them
 ``rollout``       who has acknowledged a version, and how long it took
+``knock``         a connection that was accepted and not answered yet
 ``presence``      telling other controls who is connected here, and hearing from them
 ``sightings``     when each sidecar was last here
 ``batches``       one look-up for everyone who asks at the same time

@@ -4,10 +4,8 @@ A first connection proves itself by a join token and asks for a certificate. Eve
 certificate that TLS has verified the possession of; with a CSR in its hello it is given the next one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import trio
 from cryptography import x509
 
 from control.errors import Denied
@@ -36,13 +34,7 @@ class Admission:
     def __init__(self, core: Core, threads: Threads) -> None:
         self._core, self._threads = core, threads
         self._known = Batches[tuple[bytes, str, bool], KnownSidecar](core.authenticate, threads)
-        self._welcome = Batches[str, bool](self._which_are_welcome, threads)
-
-    async def run(self) -> None:
-        """For ever."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._known.run)
-            nursery.start_soon(self._welcome.run)
+        self.run = self._known.run
 
     async def admit(self, hello: Hello, presented: bytes | None, address: str) -> Admitted:
         """``presented`` is the verified client certificate in DER, or None. Denied."""
@@ -58,16 +50,8 @@ class Admission:
             return _issued(await self._threads.run(self._core.renew, sidecar.id, hello.csr))
         return Admitted(sidecar, None, _not_after(presented))
 
-    async def is_welcome(self, sidecar_id: str) -> bool:
-        """May it, which was admitted, be connected still?"""
-        return await self._welcome.ask(sidecar_id)
-
     def _enrol(self, join: Join, csr: bytes, hello: Hello, address: str) -> Issued:
         return self._core.enrol(join, hello.service, hello.instance, csr, address)
-
-    def _which_are_welcome(self, sidecar_ids: Sequence[str]) -> list[bool]:
-        found = frozenset(self._core.admitted(sidecar_ids))
-        return [one in found for one in sidecar_ids]
 
 
 def _issued(issued: Issued) -> Admitted:

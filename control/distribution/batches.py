@@ -12,6 +12,8 @@ from control.errors import Denied
 from .threads import Threads
 
 MOST = 256
+TURN_S = 0.01
+"""From one look-up to the next. Whoever comes alone is answered at once; of a crowd some ten come in this time."""
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -48,10 +50,12 @@ class Batches(Generic[Question, Answer]):
         """For ever."""
         while True:
             await self._news.wait()
+            next_turn = trio.current_time() + TURN_S
             asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             if not self._waiting:
                 self._news = trio.Event()
             await self._answer(asked)
+            await trio.sleep_until(next_turn)
 
     async def _answer(self, asked: list[_Asking[Question, Answer]]) -> None:
         try:

@@ -5,7 +5,7 @@ is the one error that a sidecar hears of; its code and message go into the Refus
 """
 
 import ssl
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from control.errors import Denied
@@ -61,10 +61,6 @@ class Core(Protocol):
 
     def renew(self, sidecar_id: str, csr: bytes) -> Issued:
         """A fresh certificate; the one before stays good until it expires. Or Denied."""
-        ...
-
-    def admitted(self, sidecar_ids: Sequence[str]) -> Collection[str]:
-        """Those of them that may be connected."""
         ...
 
     def revoked(self) -> Sequence[str]:

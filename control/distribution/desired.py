@@ -34,6 +34,7 @@ class Orders:
     def __init__(self, core: Core, registry: Registry, rollouts: Rollouts, threads: Threads) -> None:
         self._core, self._registry, self._rollouts, self._threads = core, registry, rollouts, threads
         self._known: dict[str, Targets] = {}
+        self._revoked = frozenset[str]()
         self._newest = 0
         self._news = trio.Event()
 
@@ -57,6 +58,11 @@ class Orders:
         self._newest = max(self._newest, version)
         self._rollouts.announce(version)
         self._news.set()
+
+    def is_revoked(self, sidecar_id: str) -> bool:
+        """Was it taken out before the last look? Asked after ``authenticate``, and in the turn in which the session is
+        registered: the look after that one finds it in the registry."""
+        return sidecar_id in self._revoked
 
     async def greet(self, session: Session) -> None:
         """The first order of a session that is in the registry by now."""
@@ -123,6 +129,7 @@ class Orders:
         self._rollouts.expect(session)  # also if it has it: the news can come after the snapshot
 
     async def _drop_revoked(self) -> None:
-        for sidecar_id in await self._threads.run(self._core.revoked):
+        self._revoked = frozenset(await self._threads.run(self._core.revoked))
+        for sidecar_id in self._revoked:
             for session in self._registry.of_sidecar(sidecar_id):
                 session.end("revoked", "this sidecar was taken out of the mesh")

@@ -25,6 +25,7 @@ from .conversation import Conversation
 from .core import Core
 from .fleet import Fleet
 from .journal import record
+from .knock import address_of, has_hung_up, has_spoken
 from .session import Line, Pace, Session, Watch, begin
 from .threads import Threads
 from .tls import TlsStream
@@ -120,14 +121,17 @@ class PushServer(Fleet):
                     nursery.start_soon(self._accepted, raw)
 
     async def _accepted(self, raw: trio.SocketStream) -> None:
-        address = _peer(raw)
+        address = address_of(raw)
 
         async def tls() -> tuple[trio.abc.Stream, bytes | None]:
+            if has_hung_up(raw):
+                raise trio.BrokenResourceError("it did not wait for its turn")
             stream = TlsStream(raw, self._core.server_context())
             streams.append(stream)
-            with trio.fail_after(self._limits.handshake_timeout_s):
+            with trio.move_on_after(self._limits.handshake_timeout_s):
                 await stream.do_handshake()
-            return stream, stream.certificate()
+                return stream, stream.certificate()
+            raise trio.TooSlowError
 
         streams: list[trio.abc.AsyncResource] = [raw]
         try:
@@ -138,6 +142,8 @@ class PushServer(Fleet):
 
     async def _speaks(self, raw: trio.SocketStream, address: str) -> bool:
         """TLS begins with the client's hello (RFC 8446 section 4.1.2). Who has not begun takes nobody's seat."""
+        if has_spoken(raw):
+            return True
         spoke = False
         async with self._lobby.wait() as place:
             if place is None:
@@ -200,6 +206,8 @@ class PushServer(Fleet):
                 return None
             seat.has_spoken()
             admitted = await self._admission.admit(hello, presented, address)
+            if self._orders.is_revoked(admitted.sidecar.id):
+                raise Denied("this sidecar was taken out of the mesh", "revoked")
             session = begin(admitted.sidecar.id, hello, address, self._now())
             if not self._registry.add(session):
                 raise Denied("this sidecar is connected too many times", "too_many")
@@ -223,11 +231,10 @@ class PushServer(Fleet):
     async def _serve(self, session: Session, certificate: bytes | None, line: Line) -> None:
         pace, key = line.pace, self._core.signing_public_key
         welcome = Welcome(session.sidecar_id, key, pace.heartbeat_s, certificate, session.protocol)
-        await line.wire.send(frame(welcome), pace.write_timeout_s)
+        if not line.wire.send_nowait(frame(welcome)):
+            await line.wire.flush(pace.write_timeout_s)
         record(logging.INFO, "connected", **_named(session), version=session.version)
         self._tell("connected", session)
-        if not await self._admission.is_welcome(session.sidecar_id):
-            raise Denied("this sidecar was taken out of the mesh", "revoked")
         await self._orders.greet(session)
         await session.live(line, self._now, self._watch)
 
@@ -278,14 +285,6 @@ class PushServer(Fleet):
 
 def _named(session: Session) -> dict[str, object]:
     return {"sidecar_id": session.sidecar_id, "service": session.service, "address": session.address}
-
-
-def _peer(raw: trio.SocketStream) -> str:
-    try:
-        name = raw.socket.getpeername()
-    except OSError:
-        return "gone"
-    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unix"
 
 
 def _said(error: BaseException) -> str:

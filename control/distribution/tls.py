@@ -19,7 +19,7 @@ class TlsStream(trio.abc.Stream):
     """A server's end. Takes the socket over; ``do_handshake`` comes first."""
 
     def __init__(self, raw: trio.SocketStream, context: ssl.SSLContext) -> None:
-        plain = socket.socket(fileno=raw.socket.detach())
+        plain = socket.socket(raw.socket.family, raw.socket.type, raw.socket.proto, raw.socket.detach())
         plain.setblocking(False)
         try:
             plain.getpeername()  # or ssl finds out that nobody is there, and forgets to close what it took over
@@ -30,10 +30,12 @@ class TlsStream(trio.abc.Stream):
             plain.close()
             raise
         self._unsent: bytes | None = None
+        self._has_waited = False
 
     async def do_handshake(self) -> None:
-        """OSError (``ssl.SSLError`` is one) if it fails."""
-        await self._done(self._tls.do_handshake)
+        """OSError (``ssl.SSLError`` is one) if it fails. It always waits, for the peer's second word."""
+        await self._done(self._tls.do_handshake, checkpoint=False)
+        self._has_waited = True
 
     def certificate(self) -> bytes | None:
         """What the peer has shown and TLS has verified, in DER."""
@@ -42,7 +44,9 @@ class TlsStream(trio.abc.Stream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Some bytes, or none at a clean end; BrokenResourceError."""
         try:
-            if not self._tls.pending():
+            if self._has_waited:  # in the handshake, with which the first word mostly comes
+                self._has_waited = False
+            elif not self._tls.pending():
                 await trio.lowlevel.wait_readable(self._tls)
             else:
                 await trio.lowlevel.checkpoint()

@@ -124,8 +124,8 @@ class Mesh:
         self.join_tokens, self.revoke_join_token = self._join_tokens.all, self._join_tokens.revoke
         self.enrol, self.authenticate = self._enrolment.enrol, self._enrolment.authenticate
         self.renew, self.seen = self._enrolment.renew, self._enrolment.seen
-        self.sidecars, self.admitted = self._enrolment.sidecars, self._enrolment.admitted
-        self.revoked, self.prune = self._enrolment.revoked, Pruning(self._database, self._clock).prune
+        self.sidecars, self.revoked = self._enrolment.sidecars, self._enrolment.revoked
+        self.prune = Pruning(self._database, self._clock).prune
         self.clients, self.grants, self.authorization = (
             self.issuer.clients,
             self.issuer.grants,

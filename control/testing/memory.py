@@ -175,10 +175,6 @@ class MemoryControl:
         """Nobody."""
         return []
 
-    def admitted(self, sidecar_ids: Sequence[str]) -> set[str]:
-        """Nobody is ever turned out."""
-        return self._members.keys() & set(sidecar_ids)
-
     def lines_for(self, service: str) -> Lines | None:
         """What the service should run, and no canary; None before the first policy."""
         with self._lock:

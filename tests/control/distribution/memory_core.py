@@ -165,10 +165,6 @@ class MemoryCore:
         """Those taken out."""
         return [row.id for row in self.rows.values() if row.revoked]
 
-    def admitted(self, sidecar_ids: Sequence[str]) -> set[str]:
-        """Those that may be connected."""
-        return {one for one in sidecar_ids if one in self.rows and not self.rows[one].revoked}
-
     def seen(self, sightings: Sequence[tuple[str, str, float]]) -> None:
         """Note it."""
         for sidecar_id, address, at in sightings:

@@ -153,11 +153,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(limits: Limits = LIMITS) -> AsyncIterator[Stage]:
+async def stage(limits: Limits = LIMITS, threads: Threads | None = None) -> AsyncIterator[Stage]:
     """A core and its push server, until the block ends."""
     core = MemoryCore(NOW)
     async with trio.open_nursery() as nursery:
-        server = PushServer(core, limits=limits, now=lambda: core.clock, threads=InPlace())
+        server = PushServer(core, limits=limits, now=lambda: core.clock, threads=threads or InPlace())
         await nursery.start(server.distribute)
         yield Stage(core, server, nursery)
         nursery.cancel_scope.cancel()

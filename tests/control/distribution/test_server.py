@@ -1,5 +1,6 @@
 """The push server over memory streams: joining, pushing, answers, rollouts, and who is dropped when."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,9 +9,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from control.distribution import Limits
 from control.distribution.registry import MAX_PER_SIDECAR
+from control.distribution.threads import T, Ts
 from sidecar.contract.messages import Hello, InUse, Join, Ping, Push, Refuse
 
-from .talking import HELLO, LIMITS, csr, joining, stage
+from .talking import HELLO, LIMITS, InPlace, csr, joining, stage
 
 
 async def test_a_join_gives_a_certificate_the_signing_key_and_the_snapshot() -> None:
@@ -272,6 +274,38 @@ async def test_a_revoked_sidecar_is_cut_off() -> None:
         refusal = await again.hear()
         assert isinstance(refusal, Refuse)
         assert refusal.code == "revoked"
+
+
+class Lingering(InPlace):
+    """Keeps what was found of a certificate until something else has happened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] | None = None
+
+    async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """In place, and late."""
+        found = await super().run(work, *args)
+        if work.__name__ == "authenticate" and self.meanwhile is not None:
+            self.meanwhile()
+            await wait_all_turns(100)
+        return found
+
+
+async def test_who_is_taken_out_while_it_comes_is_not_let_in() -> None:
+    """Its certificate was found good a moment before."""
+    threads = Lingering()
+    async with stage(threads=threads) as st:
+        first = st.connect()
+        certificate = (await first.enter()).certificate
+        await first.stream.aclose()
+        threads.meanwhile = lambda: st.core.revoke("sc1")
+        again = st.connect(certificate)
+        await again.say(HELLO)
+        refusal = await again.hear()
+        assert isinstance(refusal, Refuse)
+        assert refusal.code == "revoked"
+        assert await again.hear() is None
 
 
 async def test_the_same_instance_coming_again_replaces_its_older_connection() -> None:

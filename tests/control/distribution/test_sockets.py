@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from control.distribution import PushServer
+from control.distribution import Limits, PushServer
 from control.distribution.session import Pace
 from sidecar.contract.messages import CONTROL_NAME, Push, Refuse
 from sidecar.contract.snapshot import Route
@@ -21,11 +21,11 @@ WITHIN_S = 30
 
 
 @asynccontextmanager
-async def listening(core: MemoryCore) -> AsyncIterator[int]:
+async def listening(core: MemoryCore, limits: Limits | None = None) -> AsyncIterator[int]:
     """Its port."""
     async with trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        server = PushServer(core, now=lambda: core.clock)
+        server = PushServer(core, limits=limits, now=lambda: core.clock)
         await nursery.start(server.serve, listeners)
         with trio.fail_after(WITHIN_S):
             yield listeners[0].socket.getsockname()[1]
@@ -110,6 +110,35 @@ async def test_who_breaks_off_within_a_frame_disturbs_nobody(caplog: pytest.LogC
             if version == 5:
                 await trio.aclose_forcefully(stuck.stream)
     assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
+class Counting(MemoryCore):
+    """Counts for how many connections TLS was begun."""
+
+    begun = 0
+
+    def server_context(self) -> ssl.SSLContext:
+        """One more."""
+        self.begun += 1
+        return super().server_context()
+
+
+async def test_who_loses_patience_in_line_costs_no_handshake() -> None:
+    """Of a fleet that comes back at once many give up before their turn: answering what they began would make the
+    others wait until they give up too."""
+    core = Counting(NOW)
+    async with listening(core, Limits(unauthenticated=1, fair_s=1000)) as port:
+        first = await trio.open_tcp_stream("127.0.0.1", port)
+        await first.send_all(b"\x16")
+        while core.begun == 0:
+            await trio.lowlevel.checkpoint()
+        for _ in range(20):
+            impatient = await trio.open_tcp_stream("127.0.0.1", port)
+            await impatient.send_all(b"\x16")
+            await impatient.aclose()
+        await first.aclose()
+        async with member(core, port):
+            assert core.begun == 2
 
 
 @pytest.mark.parametrize(("sessions", "heartbeat_s"), [(0, 10), (2000, 10), (3000, 15), (10_000, 50), (20_000, 60)])
