@@ -1,7 +1,6 @@
 """The command line: verbs and flags to words, or one sentence that says what was probably meant."""
 
 import argparse
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -40,6 +39,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def meant(name: str, known: Iterable[str]) -> str:
     """``; did you mean X?`` if something known is near, else nothing."""
+    import difflib  # a process that goes on has no use for it
+
     near = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
 

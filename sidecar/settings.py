@@ -5,7 +5,6 @@ beats a variable, a variable beats the file. Secrets have no flag, because a pro
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +100,8 @@ def _from_environment(environ: Mapping[str, str]) -> Given:
 
 
 def _from_file(path: Path) -> Given:
+    import tomllib  # a process without a file has no use for it
+
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
