@@ -200,7 +200,7 @@ class PushServer(Fleet):
         """From the hello to a place in the registry."""
         talk = Conversation()
         try:
-            body = await wire.receive(self._limits.hello_timeout_s)
+            body = await wire.receive_within(self._limits.hello_timeout_s)
             hello = None if body is None else talk.receive(body)
             if not isinstance(hello, Hello):
                 return None

@@ -33,17 +33,22 @@ class FrameStream:
         self._unsent: bytes | None = None
         self._ready: list[bytes] = []  # the next one last
 
-    async def receive(self, timeout_s: float) -> bytes | None:
-        """The next whole body, or None at a clean end. The time is for all of it: single bytes are no sign of life."""
+    async def receive(self) -> bytes | None:
+        """The next whole body, or None at a clean end. Who is cancelled here has lost nothing: the rest of the body
+        may be received later."""
+        while not self._ready:
+            data = await self._stream.receive_some(CHUNK)
+            if not data:
+                if self._buffer.unfinished:
+                    raise ContractError("truncated", "the connection ended within a frame")
+                return None
+            self._ready = self._buffer.feed(data)[::-1]
+        return self._ready.pop()
+
+    async def receive_within(self, timeout_s: float) -> bytes | None:
+        """The same, or TooSlowError. The time is for all of it: single bytes are no sign of life."""
         with trio.move_on_after(timeout_s):
-            while not self._ready:
-                data = await self._stream.receive_some(CHUNK)
-                if not data:
-                    if self._buffer.unfinished:
-                        raise ContractError("truncated", "the connection ended within a frame")
-                    return None
-                self._ready = self._buffer.feed(data)[::-1]
-            return self._ready.pop()
+            return await self.receive()
         raise trio.TooSlowError
 
     async def send(self, frame: bytes, timeout_s: float) -> None:

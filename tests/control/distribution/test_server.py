@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from control.distribution import Limits
 from control.distribution.registry import MAX_PER_SIDECAR
 from control.distribution.threads import T, Ts
-from sidecar.contract.messages import Hello, InUse, Join, Ping, Push, Refuse
+from sidecar.contract.messages import Ack, Hello, InUse, Join, Ping, Push, Refuse, frame
 
 from .talking import HELLO, LIMITS, InPlace, csr, joining, stage
 
@@ -258,6 +258,22 @@ async def test_a_slow_sidecar_delays_nobody_and_is_dropped(autojump_clock: MockC
         await wait_all_tasks_blocked()
         states = {view.instance: view.state for view in await st.server.sidecars()}
         assert states == {"slow": "away", "quick": "acked"}
+
+
+async def test_an_answer_that_comes_in_halves_around_a_ping_is_one_answer(autojump_clock: MockClock) -> None:
+    """Asking whether somebody is there takes nothing of what he has begun to say."""
+    async with stage() as st:
+        peer = st.connect()
+        await peer.enter()
+        st.core.publish(1)
+        push = await peer.hear_push()
+        answer = frame(Ack(push.nonce, push.version, peer.chain_of(push).in_use.digest))
+        await peer.raw(answer[:9])
+        assert await peer.hear() == Ping(1)
+        assert (await st.server.sidecars())[0].state == "pending"
+        await peer.raw(answer[9:])
+        assert await peer.hear() == Ping(2)
+        assert (await st.server.sidecars())[0].state == "acked"
 
 
 async def test_a_revoked_sidecar_is_cut_off() -> None:
