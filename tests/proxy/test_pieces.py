@@ -1,6 +1,7 @@
 """Heads that come in pieces, however small and slow: with the engine, nobody has a task for waiting for the rest."""
 
 import json
+import os
 
 import pytest
 import trio
@@ -28,6 +29,22 @@ async def refused(client: Peer) -> tuple[int, str]:
     """Status and reason of the next response."""
     head, body = await client.response()
     return head.status, json.loads(body)["reason"]
+
+
+@engine_only
+async def test_who_has_spoken_is_not_closed_for_silence() -> None:
+    """A process that had no processor for a while finds that a time is up and that a request has come: it counts."""
+    async with express_stage(snapshot=snapshot()) as stage:
+        client = stage.client()
+        await wait_all_tasks_blocked()
+        (caller,) = stage.proxy.engine.idle
+        assert isinstance(client.stream, trio.SocketStream)
+        os.write(client.stream.socket.fileno(), request())
+        caller.late()
+        assert (await client.response())[0].status == 200
+        caller.late()
+        assert await client.rest() == b""
+        assert stage.proxy.load.connections == 0
 
 
 @engine_only

@@ -95,10 +95,18 @@ class Caller:
                 self.under.hand_over()
             elif self.begun is not None:
                 self._leave_begun(self.begun)
+            elif self._has_spoken():  # its turn comes
+                self.engine.idle[self] = self.engine.idle.pop(self) + self.engine.shared.timeouts.keep_alive_idle_s
             else:
                 self.close()
         except Exception as error:  # as above
             self.broken_by(error)
+
+    def _has_spoken(self) -> bool:
+        """Is there something to be read? A process that had no processor for a while may find so as late as now."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def broken_by(self, error: Exception) -> None:
         """A bug."""
