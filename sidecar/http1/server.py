@@ -34,7 +34,8 @@ class ServerConnection:
         self.body_limit = limits.body_bytes
         """Bytes that the present request's body may have; its route may lower it once the head is judged."""
         self._body_bytes = 0
-        self._head_waited_s = self._patience_s = 0.0
+        self._patience_s = self.head_waited_s = 0.0
+        """Seconds for which somebody else has waited for the next request's head."""
         self._owes_continue = False
         self._version = b"1.1"
         self._chunked = False
@@ -58,7 +59,7 @@ class ServerConnection:
         """The next request's head. None if the client leaves without one."""
         self.responding = self.asked_head = False
         limits, buffer = self._limits, self.wire.buffer
-        left_s, self._head_waited_s = max(0.0, self._timeouts.head_read_s - self._head_waited_s), 0.0
+        left_s, self.head_waited_s = max(0.0, self._timeouts.head_read_s - self.head_waited_s), 0.0
         try:
             raw = None if buffer.startswith(b"\r") else self.wire.head_at_hand(limits.head_bytes)
             if raw is None:
@@ -94,7 +95,7 @@ class ServerConnection:
         buffer = self.wire.buffer
         while (not buffer or buffer == b"\r") and await self.wire.fill(self._timeouts.head_read_s):
             pass
-        if buffer.startswith(b"\r\n"):
+        if buffer == b"\r" or buffer.startswith(b"\r\n"):  # half of one: the client has left
             del buffer[:2]
 
     def _inspect(self, buffer: bytearray, seen: int) -> None:
@@ -201,7 +202,7 @@ class ServerConnection:
         """Of the next request so much was read from this connection's socket by somebody else, in so many seconds."""
         self.wire.buffer += data
         self.wire.bytes_in = len(data)
-        self._head_waited_s = waited_s
+        self.head_waited_s = waited_s
 
     def read_elsewhere(
         self, head: RequestHead, size: int, left: int | None, rest: bytes = b"", waited_s: float = 0.0

@@ -45,8 +45,8 @@ class Exchange:
 
     async def run(self) -> bool:
         """Serve it; True if the connection can carry another one."""
-        wire = self._down.wire
-        return await self._recorded(self._serve, trio.current_time(), wire.bytes_in - len(wire.buffer), wire.bytes_out)
+        wire, began = self._down.wire, trio.current_time() - self._down.head_waited_s
+        return await self._recorded(self._serve, began, wire.bytes_in - len(wire.buffer), wire.bytes_out)
 
     async def judged(self, head: RequestHead, verdict: Verdict, began: float) -> bool:
         """As ``run``, for one that the engine has read and judged; ``began`` is trio time."""

@@ -9,6 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from sidecar.http1.express import SWITCH
 from sidecar.http1.limits import Limits, Timeouts
+from sidecar.proxy.express import caller, engine
 
 from .stage import Peer, Stage, bearer, express_stage, request, snapshot
 
@@ -48,23 +49,27 @@ async def test_who_has_spoken_is_not_closed_for_silence() -> None:
 
 
 @engine_only
-async def test_slow_heads_are_no_tasks() -> None:
-    """Two hundred of them wait without one, and each is answered when it is whole."""
+@pytest.mark.parametrize(("first", "carried"), [(b"", 200), (b"\r\n", 0), (request("/mine/a"), 200)])
+async def test_slow_heads_are_no_tasks(first: bytes, carried: int) -> None:
+    """Two hundred of them wait without one, and each is answered when it is whole; an empty line or a whole request
+    before them earns nothing."""
     async with express_stage(snapshot=snapshot()) as stage:
         clients = [stage.client() for _ in range(200)]
         await wait_all_tasks_blocked()
         before = trio.lowlevel.current_statistics().tasks_living
         whole = request("/public/a", bearer())
         for client in clients:
-            await client.send(whole[:1])
+            await client.send(first + whole[:1])
             await client.send(whole[1:20])
+            if len(first) > 2:
+                assert await refused(client) == (401, "missing_token")
         await wait_all_tasks_blocked()
         assert trio.lowlevel.current_statistics().tasks_living == before
         assert (len(stage.proxy.engine.begun), stage.proxy.load.in_flight) == (200, 0)
         for client in clients:
             await client.send(whole[20:])
             assert (await client.response())[0].status == 200
-        assert stage.proxy.engine.carried == 200
+        assert stage.proxy.engine.carried == carried
         for client in clients:
             await client.close()
         await wait_all_tasks_blocked()
@@ -122,6 +127,60 @@ async def test_its_time_counts_from_the_first_byte(stage: Stage, autojump_clock:
         sending.cancel_scope.cancel()
     assert trio.current_time() - began == pytest.approx(Timeouts().head_read_s, abs=0.3)
     await client.close()
+
+
+async def test_its_time_is_told(stage: Stage, autojump_clock: MockClock) -> None:
+    """In the log, from the first byte: of who is let through, refused, and too slow."""
+    whole = request("/public/a")
+    for data, status in ((whole, 200), (request("/mine/a"), 401), (whole[:-2], 408)):
+        client = stage.client()
+        await client.send(data[:20])
+        await trio.sleep(5)
+        await client.send(data[20:])
+        assert (await client.response())[0].status == status
+        await client.close()
+        await wait_all_tasks_blocked()
+    expected = [5000, 5000, Timeouts().head_read_s * 1000]
+    assert [record.duration_ms for record in stage.records] == pytest.approx(expected, abs=300)
+
+
+@engine_only
+async def test_a_crowd_that_goes_holds_nobody_up(mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While those who said nothing are still being closed, who was too slow is told so."""
+    monkeypatch.setattr(engine, "ROUND", 1)
+    async with express_stage(snapshot=snapshot()) as stage:
+        clients = [stage.client() for _ in range(100)]
+        await clients[0].send(b"GET")
+        await wait_all_tasks_blocked()
+        mock_clock.jump(Timeouts().keep_alive_idle_s + 1)
+        assert await refused(clients[0]) == (408, "request_timeout")
+        assert stage.proxy.engine.idle
+        for client in clients:
+            await client.close()
+
+
+@engine_only
+async def test_a_bug_in_a_piece_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends this connection, and nobody waits for it any more."""
+
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    async with express_stage(snapshot=snapshot()) as stage:
+        client, other = stage.client(), stage.client()
+        for peer in (client, other):
+            await peer.send(b"GET /public/a")
+            await wait_all_tasks_blocked()
+        with monkeypatch.context() as patched:
+            patched.setattr(caller, "check_growing", fails)
+            await client.send(b"b")
+            assert await client.rest() == b""
+        books = stage.proxy.engine
+        assert (len(stage.bugs), len(books.begun), len(books.idle), stage.proxy.load.connections) == (1, 1, 0, 1)
+        await other.send(request("")[4:])
+        assert (await other.response())[0].status == 200
+        for peer in (client, other):
+            await peer.close()
 
 
 async def test_a_drain_gives_it_the_rest_of_its_time_and_no_more(stage: Stage, autojump_clock: MockClock) -> None:

@@ -41,15 +41,20 @@ _CUT_OFF = struct.pack("ii", 1, 0)
 class Caller:
     """``stream`` is a plain socket, whose address at the other end is ``peer``. ``begun``: what has come of a head that
     comes in pieces. ``under``: the exchange under way. ``more``: may there be something to read that no event will tell
-    of? ``told``: where its requests come from, as the service is told."""
+    of? ``waited_s``: between the first byte of its request and the end of the head. ``told``: where its requests come
+    from, as the service is told."""
 
-    __slots__ = ("_host", "_trusted", "begun", "descriptor", "engine", "more", "peer", "stream", "told", "under")
+    __slots__ = (
+        *("_host", "_trusted", "begun", "descriptor", "engine", "more", "peer", "stream", "told", "under"),
+        "waited_s",
+    )
 
     def __init__(self, engine: "Engine", stream: trio.SocketStream, peer: str) -> None:
         self.engine, self.stream, self.peer = engine, stream, peer
         self.descriptor = stream.socket.fileno()
         self.more = False
         self.begun: bytearray | None = None
+        self.waited_s = 0.0
         self.under: Under | None = None
         self._trusted = engine.shared.forwarding.trusts(peer)
         self._host = self.told = b""
@@ -128,6 +133,7 @@ class Caller:
         self.more = len(data) == READ_BYTES or bool(events & _ENDED)
         end = data.find(b"\r\n\r\n") + 4 if self.begun is None else 0
         if end >= 4:
+            self.waited_s = 0.0
             self._take(data, end)
         else:
             self._grow(data)
@@ -145,7 +151,8 @@ class Caller:
         """A part of a head. Were each a task's to wait for, many slow ones would hold up the quick ones."""
         engine, begun = self.engine, self.begun
         if begun is None:
-            if engine.draining or data.startswith(b"\r"):  # an empty line before a request
+            if engine.draining:
+                self.waited_s = 0.0
                 unread(self, data)
                 return
             begun = self.begun = bytearray()
@@ -155,6 +162,7 @@ class Caller:
         begun += data
         end = begun.find(b"\r\n\r\n", max(0, seen - 3), limits.head_bytes) + 4
         if end >= 4:
+            self.waited_s = self._waited_s()
             del engine.begun[self]
             self.begun = None
             self._take(bytes(begun), end)
@@ -166,9 +174,12 @@ class Caller:
 
     def _leave_begun(self, begun: bytearray) -> None:
         """Its time is up, or it is to be refused: a task says so."""
+        self.waited_s = self._waited_s()
+        unread(self, bytes(begun))
+
+    def _waited_s(self) -> float:
         engine = self.engine
-        began = engine.begun[self] - engine.shared.timeouts.head_read_s
-        unread(self, bytes(begun), engine.clock() - began)
+        return engine.clock() - (engine.begun[self] - engine.shared.timeouts.head_read_s)
 
     def _ask(self, data: bytes, end: int) -> None:
         engine, shared = self.engine, self.engine.shared
@@ -205,7 +216,7 @@ class Caller:
         if record.bytes_out < len(out):
             record.complete, record.detail = False, "the client's connection broke"
         now = engine.clock()
-        record.duration_ms = (now - began) * 1000
+        record.duration_ms = (now - began + self.waited_s) * 1000
         engine.shared.observer.finished(record)
         if record.complete:
             self.wait(now)
@@ -273,8 +284,15 @@ class Caller:
         return engine
 
 
+def may_grow(begun: bytearray, limits: Limits) -> bool:
+    """Is it a part of a head, or nothing yet, of which the rest is to be waited for?"""
+    return b"\r\n\r\n" not in begun and len(begun) < limits.head_bytes and not _is_hopeless(begun, 0, limits)
+
+
 def _is_hopeless(begun: bytearray, seen: int, limits: Limits) -> bool:
     """Will it be refused, whatever comes?"""
+    if begun == b"\r" or begun.startswith(b"\r\n"):  # an empty line before a request (RFC 9112 section 2.2)
+        begun, seen = begun[2:], max(0, seen - 2)
     try:
         check_growing(begun, seen, limits)
     except RequestError:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from itertools import islice
 
 import trio
 
@@ -21,7 +22,7 @@ from sidecar.http1.server import ServerConnection
 
 from ..shared import Shared
 from .answered import AnsweredReader
-from .caller import Caller
+from .caller import Caller, may_grow
 from .pipe import Pipe
 from .rulings import Rulings
 from .service import Service
@@ -119,35 +120,44 @@ class Engine:
     async def _tick(self) -> None:
         while True:
             await trio.sleep(TICK_S)
-            now, gone = self.clock(), 0
-            for waiting in (self.idle, self.begun, self.slow):
-                while waiting and (first := next(iter(waiting.items())))[1] <= now:
-                    first[0].late()
-                    gone += 1
-                    if gone % LATE_AT_ONCE == 0:
-                        await trio.lowlevel.checkpoint()
+            now = self.clock()
+            while late := [
+                caller
+                for waiting, most in ((self.idle, ROUND), (self.begun, LATE_AT_ONCE), (self.slow, LATE_AT_ONCE))
+                for caller, until in islice(waiting.items(), most)
+                if until <= now
+            ]:
+                for caller in late:
+                    caller.late()
+                await trio.lowlevel.checkpoint()
 
     def adopt(self, downstream: ServerConnection, peer: str) -> bool:
-        """Take a connection that waits for a request; False if it is for a task to serve."""
-        stream = downstream.wire.stream
+        """Take a connection that waits for a request, or for more of its head; False if it is for a task to serve."""
+        stream, begun, shared = downstream.wire.stream, downstream.wire.buffer, self.shared
         if (
             self._tasks is None
             or self._draining
             or not self.pool.plain
             or not SWITCH.open
             or type(stream) is not trio.SocketStream
-            or downstream.wire.buffer
+            or downstream.head_waited_s
+            or not may_grow(begun, shared.limits)
         ):
             return False
         caller = Caller(self, stream, peer)
-        self.idle[caller] = self.clock() + self.shared.timeouts.keep_alive_idle_s
+        if begun:
+            caller.begun = bytearray(begun)
+            self.begun[caller] = self.clock() + shared.timeouts.head_read_s
+        else:
+            self.idle[caller] = self.clock() + shared.timeouts.keep_alive_idle_s
         self.watch(caller.descriptor, caller.ready)
         return True
 
     def drain(self) -> None:
-        """Nothing begins here any more: what is under way goes on as tasks, what is idle has a moment left."""
+        """Nothing begins here any more: what is under way goes on as tasks, what is idle has a moment left, and a head
+        of which a part has come the rest of its time."""
         self._draining = True
-        for caller in [*self.begun, *self.slow]:
+        for caller in list(self.slow):
             caller.late()
         end = self.clock() + GRACE_S
         for caller, until in self.idle.items():

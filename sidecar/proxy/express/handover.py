@@ -36,11 +36,11 @@ class Judged:
     verdict: Verdict
 
 
-def unread(caller: "Caller", data: bytes, waited_s: float = 0.0) -> None:
-    """A request of which nothing was done. ``data``: what has come of it, in so many seconds."""
+def unread(caller: "Caller", data: bytes) -> None:
+    """A request of which nothing was done. ``data``: what has come of it."""
     engine = caller.leave()
     downstream = _downstream(caller, engine.shared)
-    downstream.begun_elsewhere(data, waited_s)
+    downstream.begun_elsewhere(data, caller.waited_s)
     engine.start(downstream, caller.peer, None)
 
 
@@ -50,7 +50,8 @@ def judged(caller: "Caller", outcome: Judged) -> None:
     downstream = _downstream(caller, engine.shared)
     downstream.read_elsewhere(outcome.head, len(data), None, data[outcome.end :])
     exchange = Exchange(engine.shared, downstream, caller.peer, outcome.judge)
-    engine.start(downstream, caller.peer, partial(exchange.judged, outcome.head, outcome.verdict, outcome.began))
+    began = outcome.began - caller.waited_s
+    engine.start(downstream, caller.peer, partial(exchange.judged, outcome.head, outcome.verdict, began))
 
 
 def unsent(under: "Under") -> None:
@@ -75,7 +76,7 @@ def waiting(under: "Under", service: Service) -> None:
     async def stage(relay: Relay) -> None:
         await relay.wait_on(connection, under.began, under.sent_at or under.began, under.unsent)
 
-    engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, under.began))
+    engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, _first_byte_at(under)))
 
 
 def uploading(under: "Under", service: Service) -> None:
@@ -93,7 +94,7 @@ def uploading(under: "Under", service: Service) -> None:
     async def stage(relay: Relay) -> None:
         await relay.upload_on(connection, under.began, under.unsent)
 
-    engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, under.began))
+    engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, _first_byte_at(under)))
 
 
 def passing(under: "Under", service: Service) -> None:
@@ -117,7 +118,12 @@ def passing(under: "Under", service: Service) -> None:
     async def stage(relay: Relay) -> None:
         await relay.pass_on(connection, rest, under.moved_at)
 
-    engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, under.began))
+    engine.start(downstream, caller.peer, partial(exchange.under_way, permit, stage, _first_byte_at(under)))
+
+
+def _first_byte_at(under: "Under") -> float:
+    """When the request began to come; at ``began`` its head was there."""
+    return under.began - under.caller.waited_s
 
 
 def _restored(under: "Under") -> tuple[Judge, RequestHead, Permit]:

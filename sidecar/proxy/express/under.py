@@ -333,7 +333,7 @@ class Under:
             else:
                 engine.pool.close_now(service.connection)
         record.bytes_in = self.taken
-        record.duration_ms = (now - self.began) * 1000
+        record.duration_ms = (now - self.began + caller.waited_s) * 1000
         engine.carried += 1
         if record.status:
             engine.shared.observer.finished(record)
