@@ -20,7 +20,7 @@ from .fields import Headers, MalformedError, render
 from .framing import Framing
 from .limits import Limits, Timeouts
 from .request import RequestHead, check_growing, parse_request
-from .wire import HeadTooLongError, Wire
+from .wire import HeadTooLongError, Wire, Within
 
 
 class ServerConnection:
@@ -63,7 +63,7 @@ class ServerConnection:
         try:
             raw = None if buffer.startswith(b"\r") else self.wire.head_at_hand(limits.head_bytes)
             if raw is None:
-                with trio.fail_after(left_s):
+                with Within(left_s):
                     await self._skip_empty_line()
                     raw = await self.wire.read_head(limits.head_bytes, math.inf, self._inspect)
         except trio.TooSlowError:

@@ -9,6 +9,7 @@ from sidecar.contract.reasons import Reason
 from sidecar.http1.client import ClientConnection
 from sidecar.http1.errors import UpstreamError
 from sidecar.http1.limits import Limits, Timeouts
+from sidecar.http1.wire import Within
 
 from .upstream import Upstream
 
@@ -150,7 +151,7 @@ class Pool:
     async def _reach(self) -> ClientConnection:
         self.open += 1
         try:
-            with trio.fail_after(self._timeouts.connect_s):
+            with Within(self._timeouts.connect_s):
                 stream = await self._upstream.connect()
         except BaseException as error:  # counted down whatever it was; what is no failure to connect goes on as it is
             self.open -= 1

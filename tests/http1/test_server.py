@@ -1,8 +1,11 @@
 """The downstream connection alone: heads and bodies however they are cut."""
 
+import gc
+import weakref
+
 import pytest
 import trio
-from trio.testing import memory_stream_pair
+from trio.testing import MockClock, memory_stream_pair
 
 from sidecar.contract.reasons import Reason
 from sidecar.http1.errors import DisconnectedError, RequestError
@@ -123,3 +126,21 @@ async def test_a_response_of_the_wrong_length_is_our_bug() -> None:
         with pytest.raises(AssertionError):
             await server.send_head(200, b"OK", (), 2, close=False, first=body)
             await server.finish()
+
+
+async def test_who_was_too_slow_is_forgotten_at_once(autojump_clock: MockClock) -> None:
+    """With all that was read, and not with the next full collection, which is rare."""
+    client, server = connection()
+    await client.send_all(b"GET")
+    gone = weakref.ref(server)
+    gc.disable()
+    try:
+        try:
+            await server.read_request()
+        except RequestError as error:
+            assert error.reason is Reason.REQUEST_TIMEOUT
+        del server
+        await trio.lowlevel.checkpoint()  # trio keeps what it has last sent to a task
+        assert gone() is None
+    finally:
+        gc.enable()
