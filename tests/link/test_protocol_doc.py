@@ -122,7 +122,8 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"one write | {limits.pace.write_timeout_s:g} s",
         f"pushes without an answer | {control_role.MAX_UNANSWERED}",
         f"have not sent a byte | {limits.silent}; when full, one that kept silent for {limits.fair_s:g} s",
-        f"in line for these, in the order of their first byte; then newcomers wait in the kernel | {limits.line}",
+        f"in line for these, in the order of their first byte; who hangs up before its turn is passed over; then"
+        f" newcomers wait in the kernel | {limits.line}",
         f"without a hello yet | {limits.unauthenticated}; when full, one that kept silent for {limits.fair_s:g} s",
         f"connections in all | {limits.connections:,}",
         f"connections of one sidecar | {MAX_PER_SIDECAR}",
