@@ -14,6 +14,7 @@ from sidecar.contract.reasons import Reason
 from sidecar.contract.snapshot import Cors, Forward, HeaderChanges, RateLimit, Requirement, Revocation, Route
 from sidecar.http1.express import SWITCH
 from sidecar.http1.limits import Limits, Timeouts
+from sidecar.proxy.express.pipe import Pipe
 
 from ..authn.minting import NOW
 from .stage import OK, Peer, Stage, bearer, express_stage, request, snapshot
@@ -509,3 +510,27 @@ async def test_a_bug_ends_its_own_connection(monkeypatch: pytest.MonkeyPatch) ->
         assert [type(bug) for bug in stage.bugs] == [ZeroDivisionError]
         assert await ask(other, target="/public/a") == 200
         assert (stage.proxy.load.connections, stage.proxy.load.in_flight) == (1, 0)
+
+
+async def test_a_bug_in_the_middle_of_a_body_reaches_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken of the upload that it ends is not in the next one."""
+
+    def broken(_pipe: Pipe, _target: int) -> bytes:
+        raise ZeroDivisionError
+
+    raw = request("/public/a", b"Content-Length: %d\r\n" % len(UPLOAD), method="POST")
+    async with express_stage(snapshot=snapshot()) as stage:
+        stage.service = partial(takes, pause=0.0)
+        other, client = stage.client(), stage.client()
+        with monkeypatch.context() as patch:
+            patch.setattr(Pipe, "_pour", broken)
+            await client.send(raw)
+            await wait_all_tasks_blocked()  # its head has been read
+            await client.send(b"not the other's")
+            assert await client.rest() == b""
+        assert [type(bug) for bug in stage.bugs] == [ZeroDivisionError]
+        for _ in range(2):  # the first has a connection to the service made, which a task waits for
+            await other.send(raw)
+            await other.send(UPLOAD)
+            assert (await other.response())[1] == b"ok"
+        assert stage.proxy.engine.carried == 2

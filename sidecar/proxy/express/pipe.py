@@ -18,12 +18,8 @@ class Pipe:
     """Of one process, in which one call at a time uses it. To be closed."""
 
     def __init__(self) -> None:
-        self._splices = True
-        self._open()
-
-    def _open(self) -> None:
+        self._splices, self._held = True, 0
         self._out, self._in = pipe2(O_NONBLOCK | O_CLOEXEC)
-        self._held = 0
         with suppress(OSError):  # the user's pipes are at their limit: it takes less at a time
             fcntl(self._in, F_SETPIPE_SZ, PIPE_BYTES)
 
@@ -36,23 +32,30 @@ class Pipe:
         """Takes up to ``count`` bytes from ``source`` and gives them to ``target``: how many were taken, and those of
         them that ``target`` did not take; none, where ``source`` has ended or broke. None: there are none yet."""
         if self._held:  # a bug ended the last call halfway: what it left is somebody else's
-            self.close()
-            self._open()
+            self._empty()
         try:
-            if self._splices and (taken := self._take(source, count)) is not None:
-                return taken, self._pour(target)
-            data = read(source, count)
+            taken = self._take(source, count) if self._splices else None
+            data = read(source, count) if taken is None else b""
         except BlockingIOError:
             return None
         except OSError:
-            data = b""
-        return len(data), data
+            return 0, b""
+        return (len(data), data) if taken is None else (taken, self._pour(target))
+
+    def _empty(self) -> None:
+        """Not by another pipe, for which there may be no descriptors left."""
+        with suppress(BlockingIOError):
+            while read(self._out, PIPE_BYTES):
+                pass
+        self._held = 0
 
     def _take(self, source: int, count: int) -> int | None:
         """How many bytes are held now; None if the system has no way from there."""
+        self._held = count  # for all that is known until the next line is through
         try:
             self._held = splice(source, self._in, count, flags=_SPLICE_F_NONBLOCK)
         except OSError as error:
+            self._held = 0
             if error.errno not in _NO_WAY:
                 raise
             self._splices = False
