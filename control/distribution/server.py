@@ -128,6 +128,7 @@ class PushServer(Fleet):
                 raise trio.BrokenResourceError("it did not wait for its turn")
             stream = TlsStream(raw, self._core.server_context())
             streams.append(stream)
+            # Not fail_after, which leaves a cycle with all of the stream in it for each who was too slow.
             with trio.move_on_after(self._limits.handshake_timeout_s):
                 await stream.do_handshake()
                 return stream, stream.certificate()

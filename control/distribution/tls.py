@@ -19,6 +19,7 @@ class TlsStream(trio.abc.Stream):
     """A server's end. Takes the socket over; ``do_handshake`` comes first."""
 
     def __init__(self, raw: trio.SocketStream, context: ssl.SSLContext) -> None:
+        # Told what it is, the socket need not ask the system three times.
         plain = socket.socket(raw.socket.family, raw.socket.type, raw.socket.proto, raw.socket.detach())
         plain.setblocking(False)
         try:

@@ -21,7 +21,7 @@ from .framing import Framing, Unsized
 from .limits import Limits, Timeouts
 from .response import ResponseHead, parse_response
 from .upgrade import granted_upgrade
-from .wire import HeadTooLongError, Wire
+from .wire import HeadTooLongError, Wire, has_spoken
 
 MAX_INTERIM = 10
 """1xx responses before one final response."""
@@ -188,9 +188,7 @@ class ClientConnection:
         stream = self.wire.stream
         socket = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
         if isinstance(socket, trio.SocketStream):
-            poll = select.poll()
-            poll.register(socket.socket.fileno(), select.POLLIN)
-            readable = bool(poll.poll(0))
+            readable = has_spoken(socket.socket.fileno())
             if readable or socket is stream:
                 return readable
         with trio.CancelScope() as waiting:

@@ -108,6 +108,23 @@ def check_growing(buffer: bytearray, seen: int, limits: Limits) -> None:
     _refuse_stray(buffer, start, limits.head_bytes)
 
 
+def is_hopeless(begun: bytearray, seen: int, limits: Limits) -> bool:
+    """As ``check_growing``, of a head that may follow an empty line (RFC 9112 section 2.2): will it be refused,
+    whatever comes?"""
+    if begun == b"\r" or begun.startswith(b"\r\n"):
+        begun, seen = begun[2:], max(0, seen - 2)
+    try:
+        check_growing(begun, seen, limits)
+    except RequestError:
+        return True
+    return False
+
+
+def may_grow(begun: bytearray, limits: Limits) -> bool:
+    """Is it a part of a head, or nothing yet, of which the rest is to be waited for?"""
+    return b"\r\n\r\n" not in begun and len(begun) < limits.head_bytes and not is_hopeless(begun, 0, limits)
+
+
 def _refuse_stray(buffer: bytearray, start: int, end: int) -> None:
     if stray(buffer, start, end, whole=False):
         raise _malformed("a NUL, or a CR or LF alone")

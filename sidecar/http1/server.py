@@ -34,8 +34,9 @@ class ServerConnection:
         self.body_limit = limits.body_bytes
         """Bytes that the present request's body may have; its route may lower it once the head is judged."""
         self._body_bytes = 0
-        self._patience_s = self.head_waited_s = 0.0
-        """Seconds for which somebody else has waited for the next request's head."""
+        self._patience_s = 0.0
+        self.head_waited_s = 0.0
+        """For so long somebody else has waited for the next request's head."""
         self._owes_continue = False
         self._version = b"1.1"
         self._chunked = False

@@ -26,6 +26,13 @@ class HeadTooLongError(ValueError):
     """No end of a head within the limit."""
 
 
+def has_spoken(descriptor: int) -> bool:
+    """Is there something to be read from this socket, its end included? Does not wait."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Within:
     """``trio.fail_after`` without the cycle that it leaves when the time is up: it is a generator, whose frame holds
     the Cancelled that holds the frame, and with it all that was read, until a full collection, which is rare."""

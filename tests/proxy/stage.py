@@ -31,6 +31,7 @@ from ..authn.minting import NOW, claims, issuer, mint
 Service = Callable[["Peer"], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"0123456789" * 30_000
 ROUTES = (
     Route("/public/**", access="public"),
     Route("/slow", access="public", timeout_ms=2000),

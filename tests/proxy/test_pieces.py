@@ -172,7 +172,7 @@ async def test_a_bug_in_a_piece_leaves_nothing(monkeypatch: pytest.MonkeyPatch) 
             await peer.send(b"GET /public/a")
             await wait_all_tasks_blocked()
         with monkeypatch.context() as patched:
-            patched.setattr(caller, "check_growing", fails)
+            patched.setattr(caller, "is_hopeless", fails)
             await client.send(b"b")
             assert await client.rest() == b""
         books = stage.proxy.engine

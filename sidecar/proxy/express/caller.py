@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from sidecar.contract.reasons import Reason
-from sidecar.http1.errors import RequestError
-from sidecar.http1.limits import Limits
-from sidecar.http1.request import check_growing
+from sidecar.http1.request import is_hopeless
+from sidecar.http1.wire import has_spoken
 from sidecar.observe.record import Record
 
 from ..forwarding import told_on
@@ -45,7 +44,16 @@ class Caller:
     from, as the service is told."""
 
     __slots__ = (
-        *("_host", "_trusted", "begun", "descriptor", "engine", "more", "peer", "stream", "told", "under"),
+        "_host",
+        "_trusted",
+        "begun",
+        "descriptor",
+        "engine",
+        "more",
+        "peer",
+        "stream",
+        "told",
+        "under",
         "waited_s",
     )
 
@@ -100,18 +108,12 @@ class Caller:
                 self.under.hand_over()
             elif self.begun is not None:
                 self._leave_begun(self.begun)
-            elif self._has_spoken():  # its turn comes
+            elif has_spoken(self.descriptor):  # its turn comes: this process had no processor for a while
                 self.engine.idle[self] = self.engine.idle.pop(self) + self.engine.shared.timeouts.keep_alive_idle_s
             else:
                 self.close()
         except Exception as error:  # as above
             self.broken_by(error)
-
-    def _has_spoken(self) -> bool:
-        """Is there something to be read? A process that had no processor for a while may find so as late as now."""
-        poll = select.poll()
-        poll.register(self.descriptor, select.POLLIN)
-        return bool(poll.poll(0))
 
     def broken_by(self, error: Exception) -> None:
         """A bug."""
@@ -133,7 +135,6 @@ class Caller:
         self.more = len(data) == READ_BYTES or bool(events & _ENDED)
         end = data.find(b"\r\n\r\n") + 4 if self.begun is None else 0
         if end >= 4:
-            self.waited_s = 0.0
             self._take(data, end)
         else:
             self._grow(data)
@@ -152,7 +153,6 @@ class Caller:
         engine, begun = self.engine, self.begun
         if begun is None:
             if engine.draining:
-                self.waited_s = 0.0
                 unread(self, data)
                 return
             begun = self.begun = bytearray()
@@ -166,7 +166,7 @@ class Caller:
             del engine.begun[self]
             self.begun = None
             self._take(bytes(begun), end)
-        elif len(begun) >= limits.head_bytes or _is_hopeless(begun, seen, limits):
+        elif len(begun) >= limits.head_bytes or is_hopeless(begun, seen, limits):
             self._leave_begun(begun)
         elif self.more:
             self.more = False
@@ -246,7 +246,7 @@ class Caller:
 
     def wait(self, now: float) -> None:
         """For the next request."""
-        engine = self.engine
+        engine, self.waited_s = self.engine, 0.0
         engine.idle.pop(self, None)
         engine.idle[self] = now + engine.shared.timeouts.keep_alive_idle_s
         if self.more:
@@ -282,19 +282,3 @@ class Caller:
             waiting.pop(self, None)
         engine.unwatch(self.descriptor)
         return engine
-
-
-def may_grow(begun: bytearray, limits: Limits) -> bool:
-    """Is it a part of a head, or nothing yet, of which the rest is to be waited for?"""
-    return b"\r\n\r\n" not in begun and len(begun) < limits.head_bytes and not _is_hopeless(begun, 0, limits)
-
-
-def _is_hopeless(begun: bytearray, seen: int, limits: Limits) -> bool:
-    """Will it be refused, whatever comes?"""
-    if begun == b"\r" or begun.startswith(b"\r\n"):  # an empty line before a request (RFC 9112 section 2.2)
-        begun, seen = begun[2:], max(0, seen - 2)
-    try:
-        check_growing(begun, seen, limits)
-    except RequestError:
-        return True
-    return False

@@ -18,11 +18,12 @@ import trio
 
 from sidecar.http1.client import ClientConnection
 from sidecar.http1.express import SWITCH
+from sidecar.http1.request import may_grow
 from sidecar.http1.server import ServerConnection
 
 from ..shared import Shared
 from .answered import AnsweredReader
-from .caller import Caller, may_grow
+from .caller import Caller
 from .pipe import Pipe
 from .rulings import Rulings
 from .service import Service

@@ -10,6 +10,7 @@ from fcntl import F_SETPIPE_SZ, fcntl
 from os import O_CLOEXEC, O_NONBLOCK, close, pipe2, read, splice
 
 PIPE_BYTES = 128 * 1024
+"""What it holds, if the system lets it: twice what Linux gives it by itself."""
 _SPLICE_F_NONBLOCK = 2
 _NO_WAY = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP})
 

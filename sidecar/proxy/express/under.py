@@ -214,15 +214,14 @@ class Under:
             fields: Headers = [(line.name, line.value) for line in answered.lines]
             rendered = [render_fields(self.permit.returning.from_service(fields, keep_length=False))]
         head = (answered.first, *rendered, b"content-length: %d\r\n\r\n" % answered.length)
+        self.state = PASSING
         if at_hand >= SMALL_BYTES:  # not copied
-            self.state = PASSING
             self._pass(b"".join(head), memoryview(data)[end + 4 : end + 4 + at_hand])
         elif not self.left:
             self.state, self.untaken = ANSWERED, b"".join((*head, data[end + 4 : end + 4 + at_hand]))
             engine.later.append(self.caller)
             return
         else:
-            self.state = PASSING
             self._pass(b"".join((*head, data[end + 4 :])))
         if len(data) == PIECE_BYTES and self.caller.under is self:
             self._pass_on(service)
@@ -283,10 +282,9 @@ class Under:
             caller.close()
             return
         self.record.bytes_out += sent
-        engine = caller.engine
         if sent < len(data) + len(more):
             self.state, self.untaken = PASSING, b"".join((data[sent:], more[max(0, sent - len(data)) :]))
-            engine.watch_writing(caller.descriptor)
+            caller.engine.watch_writing(caller.descriptor)
         elif self.state is ANSWERED:
             self.state = SENT
             return
